@@ -1,0 +1,48 @@
+/**
+ * Every limit of the house, with its unit in its name and its source. Reaching one is a 4xx or 5xx reply, a pause or a refusal
+ * with a message, never a crash and never memory without bound (law 6). `[limits]` of the configuration file overrides those
+ * of `DEFAULT_LIMITS`.
+ */
+export const DEFAULT_LIMITS = {
+  /** A command line with CRLF. RFC 5321 §4.5.3.1.4 asks for 512; extensions add to it (RFC 3461, 4954, 6531). */
+  commandLineOctets: 2_048,
+  /** A base64 line of an AUTH exchange (RFC 4954 §4: 12,288). */
+  authLineOctets: 12_288,
+  /** A text line with CRLF, longest that is taken; RFC 5321 §4.5.3.1.6 asks for at least 1,000. */
+  textLineOctets: 1_048_576,
+  /** Recipients of one transaction; RFC 5321 §4.5.3.1.8 asks for at least 100. */
+  recipients: 10_000,
+  /** Bad commands and refused recipients of one session, until 421. */
+  errorsPerSession: 20,
+  /** Open sessions from one client (IPv6: from one /64). */
+  sessionsPerClient: 100,
+  /** Waiting for the next command: RFC 5321 §4.5.3.2.7. */
+  commandTimeoutMs: 300_000,
+  /** Waiting for the next block of data: RFC 5321 §4.5.3.2.5. */
+  dataTimeoutMs: 180_000,
+  /** A whole session from connect to quit. */
+  sessionMs: 4 * 3_600_000,
+  /** TLS handshake. */
+  handshakeMs: 10_000,
+  /** Content of messages in flight over all sessions, held in memory. Above it, reading stops. */
+  memoryOctets: 128 * 1_048_576,
+  /** Content above this is streamed to a file of the spool. */
+  contentInMemoryOctets: 262_144,
+  /** Received fields: RFC 5321 §6.3 asks for at least 100. */
+  hops: 100,
+  /** Connections to one next hop at once. */
+  connectionsPerNextHop: 20,
+  /** Messages waiting in the queue; above it new mail is deferred with 452. */
+  queuedMessages: 1_000_000,
+  /** Messages that the capture box keeps; the oldest go first. */
+  capturedMessages: 10_000,
+  /** Rows and age of the journal. */
+  journalRows: 5_000_000,
+  journalAgeMs: 90 * 86_400_000,
+  /** Entries of all lists of the policy. */
+  policyEntries: 2_000_000,
+  /** Time in the queue until a message is given up: RFC 5321 §4.5.4.1 asks for 4 to 5 days. */
+  queueAgeMs: 5 * 86_400_000,
+};
+
+export type Limits = typeof DEFAULT_LIMITS;

@@ -1,0 +1,186 @@
+/**
+ * What an operator can do, by whatever door: CL command, plain verb, screen, API. The doors hold an `Operations` and nothing
+ * else of the house, so nothing can be done at one of them that the others do not know.
+ */
+import type { Result } from "../core/base/result.ts";
+import type { Instant } from "../core/base/time.ts";
+import type { Envelope } from "../core/mail/envelope.ts";
+import type { IpAddress } from "../core/mail/ip.ts";
+import type { Reply } from "../core/mail/reply.ts";
+import type { Decision } from "../core/policy/decision.ts";
+import type { Finding } from "../core/policy/finding.ts";
+import type { Attributes, Entry, EntryId, ListName, PolicyChange, PolicyRecord } from "../core/policy/policy.ts";
+import type { Content } from "../core/mail/content.ts";
+import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
+import type { Cryptography, EntryUse, Journal, ListenerState, SessionState, UserStore } from "./ports.ts";
+
+export interface ChangeRequest {
+  readonly change: PolicyChange;
+  /** As typed, secrets taken out: goes into the log. */
+  readonly command: string;
+  readonly by: string;
+  /** CONFIRM(*YES) was said. */
+  readonly confirmed: boolean;
+}
+
+export interface ChangeAnswer {
+  readonly version: number;
+  /** The entry that was added, changed or removed. */
+  readonly entry: Entry | null;
+  /** Of that entry, or of the whole policy after `replace`. */
+  readonly findings: readonly Finding[];
+}
+
+export type ChangeRefusal =
+  | { readonly kind: "duplicate-entry"; readonly entry: Entry }
+  | { readonly kind: "entry-not-found" }
+  | { readonly kind: "value-not-for-list"; readonly list: ListName }
+  | { readonly kind: "too-many-entries"; readonly entriesMax: number }
+  | { readonly kind: "nothing-to-change" }
+  /** The change opens the relay wide (contract, rule 9). `letsIn` is how many addresses may relay afterwards that may not now. */
+  | { readonly kind: "needs-confirmation"; readonly why: string; readonly letsIn: bigint }
+  /** Another operator was first; `version` and `by` say who. Nothing was changed. */
+  | { readonly kind: "conflict"; readonly version: number; readonly by: string }
+  | { readonly kind: "no-policy" };
+
+/** The policy as operators work it. Every change goes through `change`: one door, one log. */
+export interface PolicyOperations {
+  version(): number;
+  attributes(): Attributes;
+  /** Entries of one list or of all, sorted: by list, then address or name. Expired ones too. */
+  entries(list?: ListName): readonly Entry[];
+  entry(id: EntryId): Entry | null;
+  change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>>;
+  /** What `change` would answer, without doing it. */
+  preview(request: ChangeRequest): Result<ChangeAnswer, ChangeRefusal>;
+  /** Makes the policy what it was before the newest change, as a new version; `null` when there is nothing to undo. */
+  undo(by: string, confirmed: boolean): Promise<Result<ChangeAnswer, ChangeRefusal> | null>;
+  history(limit: number): Promise<readonly PolicyRecord[]>;
+  analyse(): readonly Finding[];
+  use(id: EntryId): EntryUse | null;
+}
+
+export interface ExplainQuestion {
+  readonly client: IpAddress;
+  readonly reversePath: string;
+  /** null asks about the connection alone. */
+  readonly recipient: string | null;
+  readonly user: string | null;
+  readonly tls: boolean;
+}
+
+export interface ExplainOperations {
+  /** What the live relay would answer, from the same functions. A path that does not parse is answered as the session would: 501. */
+  explain(question: ExplainQuestion): Decision;
+}
+
+export interface QueueEntry {
+  readonly message: QueuedMessage;
+  readonly state: "ready" | "active" | "deferred" | "held" | "captured";
+  readonly nextHops: readonly string[];
+  readonly dueAt: Instant | null;
+}
+
+export interface QueueFilter {
+  readonly states?: readonly QueueEntry["state"][];
+  readonly ids?: readonly QueueId[];
+  readonly nextHop?: string;
+  readonly reversePath?: string;
+  readonly recipient?: string;
+  readonly from?: Instant;
+  readonly to?: Instant;
+}
+
+export interface QueueOperations {
+  list(filter: QueueFilter, limit: number): Promise<readonly QueueEntry[]>;
+  find(id: QueueId): Promise<QueueEntry | null>;
+  /** The content for display, at most `octetsMax` of it. */
+  content(id: QueueId, octetsMax: number): Promise<Uint8Array | null>;
+  /** How many messages it concerned. A held message stays until it is released. */
+  hold(filter: QueueFilter, by: string): Promise<number>;
+  release(filter: QueueFilter, by: string): Promise<number>;
+  /** Makes deferred messages due now. */
+  retry(filter: QueueFilter, by: string): Promise<number>;
+  /** Takes messages out for good, without a report. */
+  remove(filter: QueueFilter, by: string): Promise<number>;
+  summary(): Promise<QueueSummary>;
+}
+
+export interface QueueSummary {
+  readonly queued: number;
+  readonly ready: number;
+  readonly active: number;
+  readonly deferred: number;
+  readonly held: number;
+  readonly captured: number;
+  readonly oldestAt: Instant | null;
+  readonly connectionsOut: number;
+}
+
+/** Mail of programs on this machine: client 127.0.0.1, judged like any other. */
+export interface Submission {
+  readonly envelope: Envelope;
+  readonly content: Content;
+  readonly by: string;
+}
+
+export type SubmitAnswer =
+  | { readonly kind: "queued"; readonly id: QueueId; readonly refused: readonly RefusedRecipient[] }
+  /** No recipient was accepted, or the queue could not take it (451, 452): nothing was queued. */
+  | { readonly kind: "refused"; readonly refused: readonly RefusedRecipient[]; readonly reply: Reply };
+
+export interface RefusedRecipient {
+  readonly recipient: string;
+  readonly reply: Reply;
+}
+
+export interface SubmitOperations {
+  submit(submission: Submission): Promise<SubmitAnswer>;
+}
+
+/** A row of WRKACTJOB. */
+export interface Job {
+  readonly name: string;
+  readonly user: string;
+  readonly type: string;
+  /** Tenths of a per cent of one processor since the last look. */
+  readonly cpuPermille: number;
+  readonly function: string;
+  readonly status: string;
+}
+
+export interface ServerStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly hostname: string;
+  readonly startedAt: Instant;
+  readonly active: boolean;
+  readonly listeners: readonly ListenerState[];
+  readonly deliveryMode: string;
+  readonly dataDirectory: string;
+  readonly localDomains: readonly string[];
+  /** "self-signed" or the file, with its end. */
+  readonly certificate: string;
+  readonly warnings: readonly string[];
+}
+
+export interface ServerOperations {
+  status(): ServerStatus;
+  sessions(): readonly SessionState[];
+  jobs(): readonly Job[];
+  start(by: string): Promise<Result<void, string>>;
+  stop(by: string, deadlineMs: number): Promise<void>;
+}
+
+export interface Operations {
+  readonly policy: PolicyOperations;
+  readonly explain: ExplainOperations;
+  readonly queue: QueueOperations;
+  readonly submit: SubmitOperations;
+  readonly journal: Journal;
+  readonly users: UserStore;
+  readonly cryptography: Cryptography;
+  readonly server: ServerOperations;
+  /** Now, as the clock of the house says. */
+  now(): Instant;
+}

@@ -1,0 +1,305 @@
+/**
+ * The whole outside world on one page. The flows speak to these; `adapters/` implements them; `adapters/memory` does so for
+ * tests and simulation. A port has no optional methods, and its promise stands in its comment.
+ */
+import type { Result } from "../core/base/result.ts";
+import type { Instant } from "../core/base/time.ts";
+import type { Content, FileContent } from "../core/mail/content.ts";
+import type { Domain } from "../core/mail/domain.ts";
+import type { Recipient, Envelope } from "../core/mail/envelope.ts";
+import type { IpAddress } from "../core/mail/ip.ts";
+import type { Network } from "../core/mail/network.ts";
+import type { Reply } from "../core/mail/reply.ts";
+import type { Decision, Verdict } from "../core/policy/decision.ts";
+import type { EntryId, PolicyRecord } from "../core/policy/policy.ts";
+import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
+import type { Outcome } from "../core/queue/outcome.ts";
+
+// --- time and chance --------------------------------------------------------------------------------------------------
+
+export interface Clock {
+  now(): Instant;
+  /** Calls `task` once, `delayMs` from now, and does not keep the process alive. */
+  after(delayMs: number, task: () => void): Timer;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+// --- durable: policy --------------------------------------------------------------------------------------------------
+
+export interface PolicyLog {
+  /** Every record from `fromVersion` on, in order. */
+  read(fromVersion: number): Promise<readonly PolicyRecord[]>;
+  /**
+   * Resolves once the record is on stable storage. `record.version` must be the successor of the last version; where it is not,
+   * somebody else was first: nothing is written and the conflict names the last version.
+   */
+  append(record: PolicyRecord): Promise<Result<void, { readonly kind: "conflict"; readonly version: number }>>;
+}
+
+/** Use of one entry, kept across restarts. */
+export interface EntryUse {
+  readonly hits: number;
+  readonly lastUsedAt: Instant;
+  readonly lastClient: string;
+}
+
+export interface UseStore {
+  load(): Promise<ReadonlyMap<EntryId, EntryUse>>;
+  /** Absolute figures, not increments: saving twice is harmless. */
+  save(uses: ReadonlyMap<EntryId, EntryUse>): Promise<void>;
+}
+
+// --- durable: mail ----------------------------------------------------------------------------------------------------
+
+/** What becomes of a message after its outcomes are written: still in the queue, gone, or kept in the capture box. */
+export type Disposition = "keep" | "remove" | "capture";
+
+export type SpoolFault = "full" | "broken";
+
+export interface Spool {
+  /**
+   * Resolves once the message is on stable storage: only now may the server answer 250 (law 1). Concurrent puts share one disk
+   * sync. `full`: no space, nothing was kept, later puts may succeed. `broken`: storage failed; nothing more is taken.
+   */
+  put(message: AcceptedMessage): Promise<Result<void, SpoolFault>>;
+  /** Streams content too large for memory; `finish` syncs the file, `abort` removes it. An unnamed file left by a crash is removed at start. */
+  openContent(): Promise<Result<ContentWriter, SpoolFault>>;
+  /**
+   * Appends outcomes (one per recipient tried) and disposes of the message, in one transaction that shares its sync with others.
+   * A file of content goes with its message.
+   */
+  settle(id: QueueId, outcomes: readonly Outcome[], disposition: Disposition): Promise<void>;
+  hold(ids: readonly QueueId[], held: boolean): Promise<void>;
+  /** Takes messages out of the queue or the capture box for good, undelivered. Resolves with how many were there. */
+  remove(ids: readonly QueueId[]): Promise<number>;
+  /** Up to `limit` messages of the queue with ids above `after`, in order of id: for recovery at start, page by page. */
+  load(after: number, limit: number): Promise<readonly QueuedMessage[]>;
+  find(id: QueueId): Promise<QueuedMessage | null>;
+  /** The content, whole, as octets or as a file that can be streamed; null where the message is gone. */
+  content(id: QueueId): Promise<Content | null>;
+  /** Blocks of a file of content, in order. */
+  readFile(content: FileContent): AsyncIterable<Uint8Array>;
+  /** The newest messages of the capture box with ids below `before`. */
+  captured(before: number, limit: number): Promise<readonly QueuedMessage[]>;
+  counts(): Promise<{ readonly queued: number; readonly captured: number; readonly octets: number }>;
+  /** Checks storage as a whole (SQLite's integrity_check, every row readable, every file there). Empty is sound. */
+  check(): Promise<readonly string[]>;
+}
+
+export interface ContentWriter {
+  /** Resolves when more may be written: back-pressure. */
+  write(chunk: Uint8Array): Promise<void>;
+  finish(dotLines: boolean): Promise<Result<FileContent, SpoolFault>>;
+  abort(): Promise<void>;
+}
+
+// --- durable: evidence ------------------------------------------------------------------------------------------------
+
+/** `count` is above 1 where a flood was aggregated: so many refusals of the same client, rule and minute stand in one row. */
+export type JournalEvent =
+  | {
+      readonly kind: "decision";
+      readonly at: Instant;
+      /** The number behind `D-7F3K2`. */
+      readonly id: number;
+      readonly decision: Decision;
+      readonly client: IpAddress;
+      readonly helo: string;
+      readonly user: string | null;
+      readonly reversePath: string;
+      /** `""` for a decision about a connection. */
+      readonly recipient: string;
+      readonly listener: string;
+      readonly count: number;
+    }
+  | {
+      readonly kind: "accepted";
+      readonly at: Instant;
+      readonly queueId: QueueId;
+      readonly client: IpAddress;
+      readonly user: string | null;
+      readonly reversePath: string;
+      readonly recipients: readonly string[];
+      readonly sizeOctets: number;
+    }
+  | {
+      readonly kind: "outcome";
+      readonly at: Instant;
+      readonly queueId: QueueId;
+      readonly reversePath: string;
+      readonly recipient: string;
+      readonly outcome: Outcome;
+    }
+  | {
+      readonly kind: "policy";
+      readonly at: Instant;
+      readonly version: number;
+      readonly by: string;
+      readonly command: string;
+      readonly meaning: string;
+    }
+  /** An operator's act or the server's own: started, stopped, held, released, removed, a user added. */
+  | { readonly kind: "operation"; readonly at: Instant; readonly by: string; readonly text: string };
+
+export type JournalKind = JournalEvent["kind"];
+
+export interface JournalFilter {
+  readonly kinds?: readonly JournalKind[];
+  readonly from?: Instant;
+  readonly to?: Instant;
+  readonly clientIn?: Network;
+  readonly entryId?: EntryId;
+  readonly verdicts?: readonly Verdict[];
+  readonly domain?: Domain;
+  readonly queueId?: QueueId;
+  /** Position to continue after: the `row` of the last one seen. */
+  readonly after?: number;
+  readonly order: "newest" | "oldest";
+  readonly limit: number;
+}
+
+export type JournalRow = { readonly row: number } & JournalEvent;
+
+export interface Journal {
+  /** Takes an event into the batch; it is on disk within `JOURNAL_FLUSH_MS` (1 s). Never waits: mail does not wait for its evidence. */
+  record(event: JournalEvent): void;
+  /** Resolves when everything recorded so far is on disk. */
+  flush(): Promise<void>;
+  query(filter: JournalFilter): Promise<readonly JournalRow[]>;
+  findDecision(id: number): Promise<JournalRow | null>;
+  /** A decision number that was never given before, across restarts too. */
+  nextDecisionId(): number;
+}
+
+// --- users ------------------------------------------------------------------------------------------------------------
+
+/** A SCRAM-SHA-256 verifier (RFC 5802, RFC 7677): no password can be read back from it. */
+export interface ScramVerifier {
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+  readonly storedKey: Uint8Array;
+  readonly serverKey: Uint8Array;
+}
+
+export interface UserStore {
+  find(name: string): Promise<ScramVerifier | null>;
+  /** Replaces the verifier where the user exists already; resolves with whether it did. */
+  put(name: string, verifier: ScramVerifier, at: Instant): Promise<boolean>;
+  remove(name: string): Promise<boolean>;
+  list(): Promise<readonly { readonly name: string; readonly addedAt: Instant }[]>;
+}
+
+/** Hashes and random octets; slow ones run off the main thread. */
+export interface Cryptography {
+  randomOctets(count: number): Uint8Array;
+  sha256(octets: Uint8Array): Uint8Array;
+  hmacSha256(key: Uint8Array, octets: Uint8Array): Uint8Array;
+  pbkdf2Sha256(password: Uint8Array, salt: Uint8Array, iterations: number): Promise<Uint8Array>;
+  /** Takes the same time wherever they differ. */
+  equal(a: Uint8Array, b: Uint8Array): boolean;
+  /** Seals a secret with the key of the data directory (AES-256-GCM), as text. */
+  seal(secret: string): string;
+  /** The secret again; null where the text was sealed with another key or tampered with. */
+  unseal(sealed: string): string | null;
+}
+
+// --- network: out -----------------------------------------------------------------------------------------------------
+
+export type MxAnswer =
+  | { readonly kind: "mx"; readonly hosts: readonly { readonly preference: number; readonly host: string }[] }
+  /** `MX 0 .`: the domain takes no mail (RFC 7505). */
+  | { readonly kind: "null-mx" }
+  /** The domain exists without MX: its own addresses are tried (RFC 5321 §5.1). */
+  | { readonly kind: "no-mx" }
+  | { readonly kind: "no-such-domain" }
+  | { readonly kind: "trouble"; readonly reason: string };
+
+export type AddressAnswer =
+  | { readonly kind: "addresses"; readonly addresses: readonly IpAddress[] }
+  | { readonly kind: "none" }
+  | { readonly kind: "trouble"; readonly reason: string };
+
+export interface Resolver {
+  mx(domain: Domain): Promise<MxAnswer>;
+  addresses(host: string): Promise<AddressAnswer>;
+  /** Whether the DNS list names the client (RFC 5782); `unknown` after its timeout. Answers are cached. */
+  listed(client: IpAddress, list: Domain): Promise<"listed" | "not-listed" | "unknown">;
+}
+
+export interface NextHop {
+  /** Groups what shares connections and concurrency: `mx:example.net`, `smarthost:smtp.example.net:587`, `local:…`. */
+  readonly key: string;
+  /** In order of trial; a host may stand there several times, once an address. Never empty. */
+  readonly servers: readonly { readonly host: string; readonly address: IpAddress; readonly port: number }[];
+  /** `may` is opportunistic STARTTLS; `require` defers without it; `implicit` starts with TLS. */
+  readonly tls: "none" | "may" | "require" | "implicit";
+  /** Sent only after TLS. */
+  readonly credentials: { readonly user: string; readonly password: string } | null;
+  /** *CLTBIND: our own address of the connection, one a family. */
+  readonly localAddresses: readonly IpAddress[];
+}
+
+export interface OutgoingMessage {
+  readonly id: QueueId;
+  readonly envelope: Omit<Envelope, "recipients">;
+  readonly recipients: readonly Recipient[];
+  readonly content: Content;
+}
+
+/** What the next hop said. `replies` has one for each recipient in order, after end of data where it came to that. */
+export interface TransportResult {
+  readonly server: string;
+  readonly tls: string;
+  readonly replies: readonly Reply[];
+  /** No server of the next hop could be used at all: trouble of the route, not of this message. */
+  readonly routeTrouble: boolean;
+  /** Whether the server offered DSN and so took over the duty to report (RFC 3461 §5.2.2). */
+  readonly dsnPassedOn: boolean;
+}
+
+export interface Transport {
+  /** One message to one next hop, over a kept connection where there is one. Network trouble is a 4xx reply of our own, never a rejection. */
+  send(hop: NextHop, message: OutgoingMessage): Promise<TransportResult>;
+  /** Connections open now. */
+  connections(): number;
+  /** Lets messages in flight end until the deadline, then cuts. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+// --- network: in ------------------------------------------------------------------------------------------------------
+
+export interface ListenerState {
+  /** As configured: `0.0.0.0:25`. */
+  readonly configured: string;
+  /** As bound, with the port the system chose for 0; "" when closed. */
+  readonly bound: string;
+  readonly tls: "none" | "starttls" | "implicit";
+  readonly auth: "off" | "tls" | "always";
+}
+
+export interface SessionState {
+  readonly id: number;
+  readonly client: string;
+  readonly listener: string;
+  readonly since: Instant;
+  readonly helo: string;
+  readonly user: string | null;
+  readonly tls: string;
+  readonly state: string;
+  readonly messages: number;
+}
+
+/** The SMTP server's doors. STRTCPSVR and ENDTCPSVR work them; the queue does not care. */
+export interface Listeners {
+  /** Opens every listener or none; the fault names the address and what is in its way. */
+  open(): Promise<Result<void, string>>;
+  /** No new sessions; transactions under way may end until the deadline, then 421. */
+  close(deadlineMs: number): Promise<void>;
+  state(): readonly ListenerState[];
+  sessions(): readonly SessionState[];
+  /** Re-reads certificates; sessions under way keep theirs. */
+  reloadTls(): Promise<Result<void, string>>;
+}
