@@ -12,7 +12,7 @@ import type { Finding } from "../core/policy/finding.ts";
 import type { Attributes, Entry, EntryId, ListName, PolicyChange, PolicyRecord } from "../core/policy/policy.ts";
 import type { Content } from "../core/mail/content.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
-import type { Cryptography, EntryUse, Journal, ListenerState, SessionState, UserStore } from "./ports.ts";
+import type { Composer, Cryptography, EntryUse, Journal, ListenerState, SessionState, UserStore } from "./ports.ts";
 
 export interface ChangeRequest {
   readonly change: PolicyChange;
@@ -181,6 +181,9 @@ export interface Operations {
   readonly users: UserStore;
   readonly cryptography: Cryptography;
   readonly server: ServerOperations;
+  readonly composer: Composer;
+  /** A file of this machine for ATTACH, at most `octetsMax`; the fault is a sentence for the operator. */
+  readAttachment(path: string, octetsMax: number): Promise<Result<Uint8Array, string>>;
   /** Now, as the clock of the house says. */
   now(): Instant;
 }

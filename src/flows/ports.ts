@@ -303,3 +303,33 @@ export interface Listeners {
   /** Re-reads certificates; sessions under way keep theirs. */
   reloadTls(): Promise<Result<void, string>>;
 }
+
+// --- mail of our own -------------------------------------------------------------------------------------------------
+
+export interface Attachment {
+  /** As the reader sees it: a name without folders. */
+  readonly name: string;
+  /** Media type, as in Content-Type: `application/pdf`. */
+  readonly type: string;
+  readonly octets: Uint8Array;
+}
+
+/** What a message of our own is made of. Addresses are mailboxes without display names; lines of the body end in LF. */
+export interface OwnMail {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly cc: readonly string[];
+  readonly subject: string;
+  readonly date: Instant;
+  /** With its angle brackets. */
+  readonly messageId: string;
+  readonly body: { readonly kind: "text" | "html" | "xml"; readonly text: string };
+  readonly attachments: readonly Attachment[];
+  /** Further header fields, in order. */
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** Writes MIME (RFC 5322, RFC 2045): header and body with CRLF, 7-bit, no line above 998 octets, nothing of Bcc. */
+export interface Composer {
+  compose(mail: OwnMail): Promise<Uint8Array>;
+}
