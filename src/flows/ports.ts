@@ -333,3 +333,11 @@ export interface OwnMail {
 export interface Composer {
   compose(mail: OwnMail): Promise<Uint8Array>;
 }
+
+/** Processor time used so far, in microseconds. */
+export interface ProcessorMeter {
+  /** Of the main thread: sessions, policy, schedule. */
+  mainMicros(): number;
+  /** Of all threads together. */
+  totalMicros(): number;
+}
