@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { formatMissingFields, HEADER_SCAN_OCTETS_MAX, scanHeader } from "./header.ts";
+
+const octets = (text: string): Uint8Array => new TextEncoder().encode(text);
+const OURS =
+  "Received: from a ([192.0.2.1])\r\n\tby relay.example with ESMTP id Q1; Tue, 24 Nov 2026 04:20:35 +0000\r\n";
+const OTHER = "Received: from a by relay.example.net with ESMTP id 1;\r\n Tue, 24 Nov 2026 04:20:35 +0000\r\n";
+
+test("scanHeader() counts hops and knows its own name, Date and Message-ID", () => {
+  const cases: [header: string, received: number, own: number, date: boolean, id: boolean][] = [
+    ["", 0, 0, false, false],
+    ["Subject: x\r\n\r\nDate: in the body\r\nReceived: too\r\n", 0, 0, false, false],
+    ["\r\nDate: in the body\r\n", 0, 0, false, false],
+    ["DATE: x\r\nmessage-id : <1@a>\r\n\r\n", 0, 0, true, true],
+    ["X-Date: x\r\nDated: y\r\nReceived-SPF: z\r\n\r\n", 0, 0, false, false],
+    ["Subject: a\r\n Date: folded\r\n\r\n", 0, 0, false, false],
+    [`${OURS}${OTHER}RECEIVED: x\r\n\r\n`, 3, 1, false, false],
+    [`${OURS}${OURS}${OURS}\r\n`, 3, 3, false, false],
+    [OURS, 1, 1, false, false],
+    ["Received: from by\r\n\tby RELAY.example;\r\n\r\n", 1, 1, false, false],
+    ["Subject: by relay.example\r\n\r\n", 0, 0, false, false],
+  ];
+  for (const [header, received, ownReceived, hasDate, hasMessageId] of cases) {
+    const expected = { received, ownReceived, hasDate, hasMessageId };
+    for (const size of [1, 7, 10_000]) {
+      const all = octets(header);
+      const chunks: Uint8Array[] = [];
+      for (let at = 0; at < all.length; at += size) chunks.push(all.subarray(at, at + size));
+      const scan = { ...scanHeader(chunks, "relay.example") };
+      assert.deepEqual({ ...scan, ...expected }, scan, JSON.stringify(header));
+    }
+  }
+});
+
+test("scanHeader() looks no further than its limit", () => {
+  const long = `X: ${"y".repeat(HEADER_SCAN_OCTETS_MAX)}\r\nDate: z\r\n\r\n`;
+  assert.equal(scanHeader([octets(long)], "relay.example").hasDate, false);
+  assert.equal(scanHeader([octets("X: y\r\n"), octets(long)], "relay.example").hasDate, false);
+});
+
+test("scanHeader() never throws", () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array()), (chunks) => {
+      assert.ok(scanHeader(chunks, "relay.example").received >= 0);
+    }),
+  );
+});
+
+test("formatMissingFields() adds what is not there and nothing else", () => {
+  const at = Date.UTC(2026, 10, 24, 4, 20, 35);
+  const scan = { received: 0, ownReceived: 0, hasDate: false, hasMessageId: false };
+  assert.equal(
+    formatMissingFields(scan, at, "Q7", "relay.example"),
+    "Date: Tue, 24 Nov 2026 04:20:35 +0000\r\nMessage-ID: <Q7@relay.example>\r\n",
+  );
+  assert.equal(formatMissingFields({ ...scan, hasDate: true, hasMessageId: true }, at, "Q7", "relay.example"), "");
+});

@@ -1,0 +1,110 @@
+import type { Instant } from "../base/time.ts";
+import { formatMailDate } from "./trace-header.ts";
+
+/** So much of a message is looked at for its header. What stands behind it is content, whatever it looks like. */
+export const HEADER_SCAN_OCTETS_MAX = 65_536;
+
+/** What the relay must know of a header (RFC 5322 §2.2); nothing else of it is read. */
+export interface HeaderScan {
+  /** Received fields: the hops so far (RFC 5321 §6.3). */
+  readonly received: number;
+  /** Received fields that say `by` our own name: this message was here before. */
+  readonly ownReceived: number;
+  readonly hasDate: boolean;
+  readonly hasMessageId: boolean;
+}
+
+/** Looks through the header at the start of `chunks`, at most `HEADER_SCAN_OCTETS_MAX` of it. Linear, never throws. */
+export function scanHeader(chunks: readonly Uint8Array[], hostname: string): HeaderScan {
+  const first = chunks[0];
+  if (first === undefined) return { received: 0, ownReceived: 0, hasDate: false, hasMessageId: false };
+  const scan = scanOctets(first, hostname);
+  return scan.complete || chunks.length === 1 ? scan : scanOctets(joinHead(chunks), hostname);
+}
+
+/**
+ * The Date and Message-ID fields that a local submission lacks, each with CRLF, or `""` (RFC 6409 §8.2, §8.3). `unique` is what
+ * nobody else puts before our hostname: the queue id.
+ */
+export function formatMissingFields(scan: HeaderScan, now: Instant, unique: string, hostname: string): string {
+  const date = scan.hasDate ? "" : `Date: ${formatMailDate(now)}\r\n`;
+  return scan.hasMessageId ? date : `${date}Message-ID: <${unique}@${hostname}>\r\n`;
+}
+
+function joinHead(chunks: readonly Uint8Array[]): Uint8Array {
+  const head = new Uint8Array(HEADER_SCAN_OCTETS_MAX);
+  let filled = 0;
+  for (const chunk of chunks) {
+    const part = chunk.subarray(0, HEADER_SCAN_OCTETS_MAX - filled);
+    head.set(part, filled);
+    filled += part.length;
+    if (filled === HEADER_SCAN_OCTETS_MAX) break;
+  }
+  return head.subarray(0, filled);
+}
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** `complete` is whether the header ended within `octets`. */
+function scanOctets(octets: Uint8Array, hostname: string): HeaderScan & { readonly complete: boolean } {
+  const length = Math.min(octets.length, HEADER_SCAN_OCTETS_MAX);
+  let received = 0;
+  let ownReceived = 0;
+  let hasDate = false;
+  let hasMessageId = false;
+  let receivedAt = -1;
+  let at = 0;
+  let complete = length < octets.length;
+  while (at < length) {
+    const c = octets[at] as number;
+    const folded = c === 0x20 || c === 0x09;
+    if (receivedAt >= 0 && !folded) {
+      if (saysBy(octets, receivedAt, at, hostname)) ownReceived++;
+      receivedAt = -1;
+    }
+    if (c === CR && octets[at + 1] === LF) {
+      complete = true;
+      break;
+    }
+    const letter = c | 0x20;
+    if (letter === 0x72 && isField(octets, at, length, "received")) {
+      received++;
+      receivedAt = at;
+    } else if (letter === 0x64 && !hasDate) hasDate = isField(octets, at, length, "date");
+    else if (letter === 0x6d && !hasMessageId) hasMessageId = isField(octets, at, length, "message-id");
+    while (at < length && octets[at] !== LF) at++;
+    at++;
+  }
+  if (receivedAt >= 0 && at >= length && saysBy(octets, receivedAt, length, hostname)) ownReceived++;
+  return { received, ownReceived, hasDate, hasMessageId, complete };
+}
+
+/** `name`, in any case, and a colon; white space before it is the obsolete syntax of RFC 5322 §4.5. */
+function isField(octets: Uint8Array, from: number, to: number, name: string): boolean {
+  let at = from + name.length;
+  if (!sameText(octets, from, name)) return false;
+  while (at < to && (octets[at] === 0x20 || octets[at] === 0x09)) at++;
+  return at < to && octets[at] === 0x3a;
+}
+
+/** Whether a Received field has the clause `by NAME` (RFC 5321 §4.4). */
+function saysBy(octets: Uint8Array, from: number, to: number, name: string): boolean {
+  for (let at = from; at + 4 + name.length <= to; at++) {
+    const c = octets[at] as number;
+    if (c !== 0x20 && c !== 0x09) continue;
+    if (!sameText(octets, at + 1, "by ") || !sameText(octets, at + 4, name)) continue;
+    const behind = at + 4 + name.length < to ? (octets[at + 4 + name.length] as number) : 0x20;
+    if (behind <= 0x20 || behind === 0x28 || behind === 0x3b) return true;
+  }
+  return false;
+}
+
+function sameText(octets: Uint8Array, from: number, lowerCase: string): boolean {
+  for (let i = 0; i < lowerCase.length; i++) {
+    const c = octets[from + i] ?? 0;
+    const lower = c >= 0x41 && c <= 0x5a ? c | 0x20 : c;
+    if (lower !== lowerCase.charCodeAt(i)) return false;
+  }
+  return true;
+}
