@@ -32,6 +32,24 @@ export const DEFAULT_LIMITS = {
   hops: 100,
   /** Connections to one next hop at once. */
   connectionsPerNextHop: 20,
+  /** Connecting to one address of a next hop. */
+  connectTimeoutMs: 30_000,
+  /** Waiting for a next hop's greeting (RFC 5321 §4.5.3.2.1), and for its answer to EHLO, MAIL or RCPT (§4.5.3.2.2, §4.5.3.2.3). */
+  replyTimeoutMs: 300_000,
+  /** Waiting for 354 after DATA: RFC 5321 §4.5.3.2.4. */
+  dataInitiationTimeoutMs: 120_000,
+  /** Until a next hop took a block of data: RFC 5321 §4.5.3.2.5. */
+  dataBlockTimeoutMs: 180_000,
+  /** Waiting for the reply to end of data: RFC 5321 §4.5.3.2.6. Less makes duplicates. */
+  dataTerminationTimeoutMs: 600_000,
+  /** A connection to a next hop is kept open this long for the next message. */
+  connectionIdleMs: 20_000,
+  /** Messages over one connection to a next hop; then a new one, so that load spreads over its servers. */
+  messagesPerConnection: 5_000,
+  /** Content of messages waiting for their first delivery, kept in memory beside the spool. Above it, content is read back when due. */
+  queueMemoryOctets: 48 * 1_048_576,
+  /** Content that a DSN returns whole where RET=FULL asks for it; above it, and else, the header alone (RFC 3461 §4.3). */
+  returnedOctets: 65_536,
   /** Messages waiting in the queue; above it new mail is deferred with 452. */
   queuedMessages: 1_000_000,
   /** Messages that the capture box keeps; the oldest go first. */

@@ -1,0 +1,398 @@
+// HOT PATH: add, start and settle of one item together at most 2 µs, O(log n), with a million items deferred.
+import { assert } from "../base/assert.ts";
+import type { Instant, Random } from "../base/time.ts";
+import { HopRing, type Hop } from "./hop-ring.ts";
+import { IdTable } from "./id-table.ts";
+import type { QueueId } from "./message.ts";
+import { SlotHeap } from "./slot-heap.ts";
+
+/** An item is one message on its way to one next hop; a slot is its number in the schedule while it is there. */
+export type Slot = number;
+
+export type ItemState = "ready" | "active" | "deferred" | "held";
+
+export interface ItemView {
+  readonly state: ItemState;
+  readonly nextHop: string;
+  /** When it is tried again; null where it is ready, active or held. */
+  readonly dueAt: Instant | null;
+}
+
+export interface ScheduleOptions {
+  /** How many attempts may run at once to the next hop of this key. */
+  readonly windowOf: (key: string) => number;
+  readonly random: Random;
+}
+
+const FREE = 0;
+const READY = 1;
+const ACTIVE = 2;
+const DEFERRED = 3;
+const HELD = 4;
+/** Wanted while an attempt was under way; done when it ends. */
+const HOLD_WANTED = 5;
+const REMOVE_WANTED = 6;
+
+/**
+ * What is due, and how many at once per next hop. Next hops take turns, so that a long queue for one never holds up another. A
+ * next hop in trouble gets one probe at a time, further and further apart, while its other items wait behind it untouched.
+ * Pure: it is told the time, and says when it wants to be asked again. Numbers in typed arrays, about 60 octets an item.
+ */
+export class Schedule {
+  readonly #random: Random;
+  #attemptsMax: number;
+  #id = new Float64Array(64);
+  #acceptedAt = new Float64Array(64);
+  #hop = new Int32Array(64);
+  #attempts = new Uint16Array(64);
+  #state = new Uint8Array(64);
+  /** Neighbours in the list of the hop; of a free slot, `#next` is the next free one. */
+  #next = new Int32Array(64);
+  #previous = new Int32Array(64);
+  /** The next item of the same message. */
+  #sibling = new Int32Array(64);
+  #used = 0;
+  #free: Slot = -1;
+  readonly #byId = new IdTable((slot) => this.#id[slot] ?? 0);
+  readonly #deferred = new SlotHeap();
+  readonly #hops: HopRing;
+  readonly #count = [0, 0, 0, 0, 0, 0, 0];
+
+  /** `attemptsMax`: attempts at once over all next hops (MAXOUTEMM). */
+  constructor(attemptsMax: number, options: ScheduleOptions) {
+    this.#attemptsMax = attemptsMax;
+    this.#hops = new HopRing(options.windowOf);
+    this.#random = options.random;
+  }
+
+  set attemptsMax(attemptsMax: number) {
+    this.#attemptsMax = attemptsMax;
+  }
+
+  get messages(): number {
+    return this.#byId.size;
+  }
+
+  get active(): number {
+    return this.#counted(ACTIVE) + this.#counted(HOLD_WANTED) + this.#counted(REMOVE_WANTED);
+  }
+
+  /** Items of one state. Ready ones behind a next hop in trouble count as ready. */
+  count(state: ItemState): number {
+    if (state === "active") return this.active;
+    return this.#counted(state === "ready" ? READY : state === "deferred" ? DEFERRED : HELD);
+  }
+
+  has(id: QueueId): boolean {
+    return this.#byId.get(id) >= 0;
+  }
+
+  /** Takes an item in; due at once where `dueAt` is not after `now`. A message has at most one item for a key. */
+  add(id: QueueId, key: string, acceptedAt: Instant, attempts: number, dueAt: Instant, now: Instant): void {
+    const slot = this.#takeSlot();
+    const hop = this.#hops.open(key);
+    hop.items++;
+    this.#id[slot] = id;
+    this.#acceptedAt[slot] = acceptedAt;
+    this.#hop[slot] = hop.index;
+    this.#attempts[slot] = attempts;
+    this.#sibling[slot] = this.#byId.get(id);
+    this.#byId.set(id, slot);
+    if (dueAt <= now) this.#makeReady(slot);
+    else this.#makeDeferred(slot, dueAt);
+  }
+
+  /** Starts the next attempt that is due and has room, -1 where there is none. It ends with `settle`, `defer` or `requeue`. */
+  start(now: Instant): Slot {
+    this.#wake(now);
+    if (this.active >= this.#attemptsMax) return -1;
+    for (let hop = this.#hops.leave(); hop !== null; hop = this.#hops.leave()) {
+      if (!hop.runnable) continue;
+      const slot = hop.head;
+      this.#unlink(slot, hop);
+      this.#setState(slot, ACTIVE);
+      hop.active++;
+      if (hop.runnable) this.#hops.enter(hop);
+      return slot;
+    }
+    return -1;
+  }
+
+  /** When time alone makes something due; Infinity where nothing waits for time. Asked after `start` gave -1. */
+  wakeAt(): Instant {
+    return Math.min(this.#deferred.firstDueAt, this.#hops.firstPauseEndsAt);
+  }
+
+  idOf(slot: Slot): QueueId {
+    return (this.#id[slot] ?? 0) as QueueId;
+  }
+
+  keyOf(slot: Slot): string {
+    return this.#hopOf(slot).key;
+  }
+
+  acceptedAtOf(slot: Slot): Instant {
+    return this.#acceptedAt[slot] ?? 0;
+  }
+
+  /** Attempts that ended before this one. */
+  attemptsOf(slot: Slot): number {
+    return this.#attempts[slot] ?? 0;
+  }
+
+  // --- how an attempt ends ----------------------------------------------------------------------------------------------
+
+  /** The next hop of this active item can be used: whatever it said to the message, its trouble is over. */
+  worked(slot: Slot): void {
+    this.#hops.worked(this.#hopOf(slot));
+  }
+
+  /**
+   * The next hop of this active item could not be used. `crowded`: it serves other attempts of ours just now, so there are
+   * merely too many, and fewer are made. `paused`: it is left alone for a while, and everything for it waits.
+   */
+  troubled(slot: Slot, now: Instant): "crowded" | "paused" {
+    return this.#hops.troubled(this.#hopOf(slot), now, this.#random);
+  }
+
+  /** The active item has nothing more to do. */
+  settle(slot: Slot): void {
+    this.#endAttempt(slot);
+    this.#drop(slot);
+  }
+
+  /** The active item is tried again at `dueAt`. */
+  defer(slot: Slot, dueAt: Instant): void {
+    this.#attempts[slot] = Math.min(0xffff, this.attemptsOf(slot) + 1);
+    if (this.#endAttempt(slot)) this.#makeDeferred(slot, dueAt);
+    else this.#fulfil(slot, dueAt);
+  }
+
+  /** The active item goes to the end of its next hop's line. */
+  requeue(slot: Slot): void {
+    this.#attempts[slot] = Math.min(0xffff, this.attemptsOf(slot) + 1);
+    if (this.#endAttempt(slot)) this.#makeReady(slot);
+    else this.#fulfil(slot, 0);
+  }
+
+  // --- what an operator does --------------------------------------------------------------------------------------------
+
+  /** Holds every item of the message; one under way when its attempt ends. Whether there was one. */
+  hold(id: QueueId): boolean {
+    return this.#eachOf(id, (slot, state) => {
+      if (state === ACTIVE) this.#setState(slot, HOLD_WANTED);
+      if (state !== READY && state !== DEFERRED) return;
+      this.#withdraw(slot, state);
+      this.#setState(slot, HELD);
+    });
+  }
+
+  /** Held items become ready. */
+  release(id: QueueId): boolean {
+    return this.#eachOf(id, (slot, state) => {
+      if (state === HOLD_WANTED) this.#setState(slot, ACTIVE);
+      if (state === HELD) this.#makeReady(slot);
+    });
+  }
+
+  /** Deferred items become ready, and a next hop in trouble is probed now. */
+  retry(id: QueueId): boolean {
+    return this.#eachOf(id, (slot, state) => {
+      if (state === DEFERRED) {
+        this.#withdraw(slot, state);
+        this.#makeReady(slot);
+      }
+      if (state !== HELD) this.#hops.endPause(this.#hopOf(slot));
+    });
+  }
+
+  /** Forgets every item of the message; one under way when its attempt ends. */
+  remove(id: QueueId): boolean {
+    return this.#eachOf(id, (slot, state) => {
+      if (state === ACTIVE || state === HOLD_WANTED) this.#setState(slot, REMOVE_WANTED);
+      if (state !== READY && state !== DEFERRED && state !== HELD) return;
+      this.#withdraw(slot, state);
+      this.#drop(slot);
+    });
+  }
+
+  /** The items of a message that is in the schedule, removed ones under way excepted. */
+  itemsOf(id: QueueId): ItemView[] {
+    const views: ItemView[] = [];
+    this.#eachOf(id, (slot, state) => {
+      if (state !== REMOVE_WANTED) views.push(this.#view(slot, state));
+    });
+    return views;
+  }
+
+  /** Whether no item of the message is under way or about to be. */
+  isQuiet(id: QueueId): boolean {
+    let quiet = true;
+    this.#eachOf(id, (slot, state) => {
+      if (state === READY ? !this.#hopOf(slot).paused : state !== DEFERRED && state !== HELD) quiet = false;
+    });
+    return quiet;
+  }
+
+  /** Ready items behind a next hop, in order: those of one in trouble wait for its probe. */
+  eachWaiting(key: string, visit: (id: QueueId, acceptedAt: Instant) => void): void {
+    let slot = this.#hops.get(key)?.head ?? -1;
+    while (slot >= 0) {
+      const next = this.#next[slot] ?? -1;
+      visit(this.idOf(slot), this.acceptedAtOf(slot));
+      slot = next;
+    }
+  }
+
+  /** Takes one item of a message that waits (ready, deferred or held) out of the schedule. */
+  removeItem(id: QueueId, key: string): boolean {
+    let removed = false;
+    this.#eachOf(id, (slot, state) => {
+      if ((state !== READY && state !== DEFERRED && state !== HELD) || this.keyOf(slot) !== key) return;
+      this.#withdraw(slot, state);
+      this.#drop(slot);
+      removed = true;
+    });
+    return removed;
+  }
+
+  #view(slot: Slot, state: number): ItemView {
+    const hop = this.#hopOf(slot);
+    const nextHop = hop.key;
+    if (state === DEFERRED) return { state: "deferred", nextHop, dueAt: this.#deferred.dueAt(slot) };
+    if (state === READY && hop.paused) return { state: "deferred", nextHop, dueAt: hop.pausedUntil };
+    return { state: state === READY ? "ready" : state === ACTIVE ? "active" : "held", nextHop, dueAt: null };
+  }
+
+  // --- moving items -----------------------------------------------------------------------------------------------------
+
+  #wake(now: Instant): void {
+    while (this.#deferred.firstDueAt <= now) this.#makeReady(this.#deferred.pop());
+    this.#hops.wake(now);
+  }
+
+  /** Ends an attempt. False where an operator wanted something in the meantime, which `#fulfil` does. */
+  #endAttempt(slot: Slot): boolean {
+    const state = this.#state[slot];
+    assert(state === ACTIVE || state === HOLD_WANTED || state === REMOVE_WANTED, "the attempt was under way");
+    const hop = this.#hopOf(slot);
+    hop.active--;
+    if (hop.runnable) this.#hops.enter(hop);
+    return state === ACTIVE;
+  }
+
+  #fulfil(slot: Slot, dueAt: Instant): void {
+    if (this.#state[slot] === REMOVE_WANTED) this.#drop(slot);
+    else {
+      // The heap remembers when a held item would have been due.
+      this.#deferred.add(slot, dueAt);
+      this.#deferred.remove(slot);
+      this.#setState(slot, HELD);
+    }
+  }
+
+  #makeReady(slot: Slot): void {
+    const hop = this.#hopOf(slot);
+    this.#next[slot] = -1;
+    this.#previous[slot] = hop.tail;
+    if (hop.tail < 0) hop.head = slot;
+    else this.#next[hop.tail] = slot;
+    hop.tail = slot;
+    this.#setState(slot, READY);
+    if (hop.runnable) this.#hops.enter(hop);
+  }
+
+  #makeDeferred(slot: Slot, dueAt: Instant): void {
+    this.#deferred.add(slot, dueAt);
+    this.#setState(slot, DEFERRED);
+  }
+
+  /** Takes a waiting item from where it waits. */
+  #withdraw(slot: Slot, state: number): void {
+    if (state === DEFERRED) this.#deferred.remove(slot);
+    if (state === READY) this.#unlink(slot, this.#hopOf(slot));
+  }
+
+  #unlink(slot: Slot, hop: Hop): void {
+    const next = this.#next[slot] ?? -1;
+    const previous = this.#previous[slot] ?? -1;
+    if (previous < 0) hop.head = next;
+    else this.#next[previous] = next;
+    if (next < 0) hop.tail = previous;
+    else this.#previous[next] = previous;
+  }
+
+  /** Frees the slot of an item that waits nowhere any more. */
+  #drop(slot: Slot): void {
+    const id = this.idOf(slot);
+    const first = this.#byId.get(id);
+    const sibling = this.#sibling[slot] ?? -1;
+    if (first !== slot) {
+      let before = first;
+      while (this.#sibling[before] !== slot) before = this.#sibling[before] ?? -1;
+      this.#sibling[before] = sibling;
+    } else if (sibling >= 0) this.#byId.set(id, sibling);
+    else this.#byId.delete(id);
+    const hop = this.#hopOf(slot);
+    hop.items--;
+    if (hop.items === 0) this.#hops.forget(hop);
+    this.#setState(slot, FREE);
+    this.#next[slot] = this.#free;
+    this.#free = slot;
+  }
+
+  #setState(slot: Slot, state: number): void {
+    const before = this.#state[slot] ?? FREE;
+    this.#count[before] = this.#counted(before) - 1;
+    this.#count[state] = this.#counted(state) + 1;
+    this.#state[slot] = state;
+  }
+
+  #counted(state: number): number {
+    return this.#count[state] ?? 0;
+  }
+
+  /** Calls `visit` for each item of the message; it may drop the item. */
+  #eachOf(id: QueueId, visit: (slot: Slot, state: number) => void): boolean {
+    let slot = this.#byId.get(id);
+    if (slot < 0) return false;
+    while (slot >= 0) {
+      const sibling = this.#sibling[slot] ?? -1;
+      visit(slot, this.#state[slot] ?? FREE);
+      slot = sibling;
+    }
+    return true;
+  }
+
+  // --- slots ------------------------------------------------------------------------------------------------------------
+
+  #hopOf(slot: Slot): Hop {
+    return this.#hops.at(this.#hop[slot] ?? -1);
+  }
+
+  #takeSlot(): Slot {
+    const slot = this.#free;
+    if (slot >= 0) {
+      this.#free = this.#next[slot] ?? -1;
+      return slot;
+    }
+    if (this.#used === this.#id.length) this.#grow();
+    return this.#used++;
+  }
+
+  #grow(): void {
+    const length = this.#id.length * 2;
+    const grown = <T extends Float64Array | Int32Array | Uint16Array | Uint8Array>(into: T, from: T): T => {
+      into.set(from);
+      return into;
+    };
+    this.#id = grown(new Float64Array(length), this.#id);
+    this.#acceptedAt = grown(new Float64Array(length), this.#acceptedAt);
+    this.#hop = grown(new Int32Array(length), this.#hop);
+    this.#attempts = grown(new Uint16Array(length), this.#attempts);
+    this.#state = grown(new Uint8Array(length), this.#state);
+    this.#next = grown(new Int32Array(length), this.#next);
+    this.#previous = grown(new Int32Array(length), this.#previous);
+    this.#sibling = grown(new Int32Array(length), this.#sibling);
+  }
+}
