@@ -189,13 +189,7 @@ export class Relay {
     return await this.command(["cl", "-"], `${commands.join("\n")}\n`);
   }
 
-  async explain(question: {
-    client: string;
-    from?: string;
-    to?: string;
-    user?: string;
-    tls?: boolean;
-  }): Promise<{
+  async explain(question: { client: string; from?: string; to?: string; user?: string; tls?: boolean }): Promise<{
     verdict: string;
     rule: string;
     reply: string;
