@@ -130,7 +130,12 @@ export class Relay {
       if (!gone) await connects(this.controlSocket);
     });
     await Promise.race([open, end]);
-    const status = await Promise.race([eventually(async () => await this.#activeStatus()), end]);
+    await Promise.race([this.readPorts(), end]);
+  }
+
+  /** Learns the ports that the listeners have now: free ones change when the doors close and open. */
+  async readPorts(): Promise<void> {
+    const status = await eventually(async () => await this.#activeStatus());
     this.#ports = status.listeners.map(({ bound }) => Number(bound.slice(bound.lastIndexOf(":") + 1)));
   }
 
