@@ -1,0 +1,331 @@
+// HOT PATH: two writes and two reads a message on a kept connection.
+import net from "node:net";
+import tls from "node:tls";
+import { describeReply, reply, type Reply } from "../../core/mail/reply.ts";
+import { DotStuffing, endOfData } from "../../core/mail/dot-stuffing.ts";
+import type { Content, FileContent } from "../../core/mail/content.ts";
+import { formatIpAddress, type IpAddress } from "../../core/mail/ip.ts";
+import type { Limits } from "../../core/base/limits.ts";
+import type { Offers } from "../../core/smtp/offers.ts";
+import { ReplyReader } from "../../core/smtp/reply-reader.ts";
+import type { OutgoingMessage } from "../../flows/ports.ts";
+import type { Sweep, Swept } from "./sweep.ts";
+import { Transaction, type Next, type TransactionResult } from "./transaction.ts";
+
+export interface Server {
+  readonly host: string;
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** What every connection of the transport shares. */
+export interface ConnectionContext {
+  readonly hostname: string;
+  readonly limits: Limits;
+  readonly sweep: Sweep;
+  readonly readFile: (content: FileContent) => AsyncIterable<Uint8Array>;
+}
+
+/** Trouble of a connection before a transaction: nobody's message is to blame. */
+export class ConnectionTrouble extends Error {
+  override readonly name = "ConnectionTrouble";
+  readonly reply: Reply;
+
+  constructor(enhanced: string, text: string) {
+    super(text);
+    this.reply = reply(451, enhanced, text);
+  }
+}
+
+interface Waiter {
+  resolve(answer: Reply): void;
+  reject(trouble: ConnectionTrouble): void;
+}
+
+/** One connection to a server of a next hop: a dialogue to open it, then one transaction after the other. */
+export class Connection implements Swept {
+  readonly server: Server;
+  /** `mx1.example.net [192.0.2.1]`. */
+  readonly name: string;
+  readonly #context: ConnectionContext;
+  readonly #reader = new ReplyReader();
+  #socket: net.Socket;
+  #deadline = Infinity;
+  #waiter: Waiter | null = null;
+  #transaction: Transaction | null = null;
+  #finish: ((result: TransactionResult) => void) | null = null;
+  #drained: (() => void) | null = null;
+  #needsReset = false;
+  #streaming = false;
+  #closed = false;
+  /** Called once, when the connection is gone. */
+  onClose: () => void = () => {};
+  messages = 0;
+  /** Protocol and cipher, "" in clear. */
+  tls = "";
+
+  constructor(server: Server, socket: net.Socket, context: ConnectionContext) {
+    this.server = server;
+    this.name = `${server.host} [${formatIpAddress(server.address)}]`;
+    this.#context = context;
+    this.#socket = socket;
+    this.#listen(socket);
+    context.sweep.add(this);
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed;
+  }
+
+  get idle(): boolean {
+    return this.#transaction === null && this.#waiter === null;
+  }
+
+  // --- dialogue ---------------------------------------------------------------------------------------------------------
+
+  /** Writes a command (or nothing, for the greeting) and gives the next reply; throws `ConnectionTrouble`. */
+  ask(command: string, timeoutMs: number, what: string): Promise<Reply> {
+    this.#deadline = this.#context.sweep.deadline(timeoutMs);
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new ConnectionTrouble("4.4.2", `${this.name} closed the connection before ${what}`));
+        return;
+      }
+      if (command !== "") this.#socket.write(command, "latin1");
+      this.#waiter = { resolve, reject };
+    });
+  }
+
+  /**
+   * Puts TLS over the connection. What the server sent behind its 220 in the clear is dropped unread: it could be anybody's
+   * (RFC 3207 §4.2).
+   */
+  async startTls(options: tls.ConnectionOptions): Promise<tls.TLSSocket> {
+    const plain = this.#socket;
+    this.#ignore(plain);
+    this.#reader.reset();
+    this.#deadline = this.#context.sweep.deadline(this.#context.limits.handshakeMs);
+    const secure = tls.connect({ ...options, socket: plain });
+    this.#socket = secure;
+    const handshake = new Promise<void>((resolve, reject) => {
+      secure.once("secureConnect", resolve);
+      this.#waiter = { resolve: () => {}, reject };
+    });
+    this.#listen(secure);
+    await handshake;
+    this.#waiter = null;
+    this.#deadline = Infinity;
+    this.noteTls(secure);
+    return secure;
+  }
+
+  noteTls(secure: tls.TLSSocket): void {
+    this.tls = `${secure.getProtocol() ?? "TLS"} ${secure.getCipher().standardName}`;
+  }
+
+  // --- transactions -----------------------------------------------------------------------------------------------------
+
+  transact(message: OutgoingMessage, offers: Offers, smtpUtf8: boolean): Promise<TransactionResult> {
+    const transaction = new Transaction(message, offers, smtpUtf8, this.#needsReset);
+    if (this.#closed) {
+      transaction.lose(reply(451, "4.4.2", `${this.name} closed the connection`));
+      return Promise.resolve(transaction.result());
+    }
+    this.#transaction = transaction;
+    this.messages++;
+    this.#deadline = this.#context.sweep.deadline(this.#context.limits.replyTimeoutMs);
+    this.#socket.write(transaction.opening, "utf8");
+    return new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** Waits for the next message; closes itself when none comes. */
+  rest(): void {
+    this.#deadline = this.#context.sweep.deadline(this.#context.limits.connectionIdleMs);
+  }
+
+  /** Says good-bye and closes. */
+  quit(): void {
+    if (this.#closed) return;
+    const socket = this.#socket;
+    socket.end("QUIT\r\n", "latin1");
+    this.#gone("");
+    // Its 221 ends the connection, and so does its silence.
+    socket.setTimeout(QUIT_TIMEOUT_MS, () => socket.destroy());
+  }
+
+  /** Cuts the connection; whatever waits for it hears why. */
+  destroy(why: string): void {
+    this.#gone(why);
+    this.#socket.destroy();
+  }
+
+  tick(): void {
+    if (!this.#context.sweep.isPast(this.#deadline)) return;
+    if (this.idle) this.quit();
+    else this.destroy(`no answer from ${this.name} in time`);
+  }
+
+  // --- what comes in ----------------------------------------------------------------------------------------------------
+
+  #listen(socket: net.Socket): void {
+    socket.on("data", this.#onData);
+    socket.on("drain", this.#onDrain);
+    socket.on("error", this.#onError);
+    socket.on("end", this.#onEnd);
+    socket.on("close", this.#onEnd);
+  }
+
+  #ignore(socket: net.Socket): void {
+    socket.off("data", this.#onData);
+    socket.off("drain", this.#onDrain);
+    socket.off("error", this.#onError);
+    socket.off("end", this.#onEnd);
+    socket.off("close", this.#onEnd);
+    // What goes wrong with it shows at the TLS socket above it.
+    socket.on("error", () => {});
+  }
+
+  readonly #onDrain = (): void => this.#drained?.();
+  readonly #onEnd = (): void => this.destroy(`${this.name} closed the connection`);
+  readonly #onError = (error: Error): void => this.destroy(`${this.name}: ${error.message}`);
+
+  readonly #onData = (chunk: Buffer): void => {
+    const reader = this.#reader;
+    reader.push(chunk.toString("latin1"));
+    for (let answer = reader.next(); answer !== null; answer = reader.next()) {
+      this.#take(answer);
+      if (this.#closed) return;
+    }
+    if (reader.fault !== null) this.destroy(`${this.name} sent no SMTP reply (${reader.fault})`);
+  };
+
+  #take(answer: Reply): void {
+    if (this.#transaction) this.#proceed(this.#transaction, this.#transaction.take(answer));
+    else if (this.#waiter) {
+      const waiter = this.#waiter;
+      this.#waiter = null;
+      waiter.resolve(answer);
+    }
+    // Nobody asked: the server takes its leave (421), or is not to be trusted with the next message.
+    else this.destroy(`${this.name} said unasked: ${describeReply(answer)}`);
+  }
+
+  #proceed(transaction: Transaction, next: Next): void {
+    if (next === "wait") {
+      this.#deadline = this.#context.sweep.deadline(this.#context.limits.replyTimeoutMs);
+    } else if (next === "done") {
+      this.#end(transaction);
+    } else if (next === "content") {
+      this.#send(transaction);
+    } else {
+      const timeoutMs = next.write === "DATA\r\n" ? "dataInitiationTimeoutMs" : "replyTimeoutMs";
+      this.#deadline = this.#context.sweep.deadline(this.#context.limits[timeoutMs]);
+      this.#socket.write(next.write, "utf8");
+    }
+  }
+
+  #end(transaction: Transaction): void {
+    const finish = this.#finish;
+    this.#transaction = null;
+    this.#finish = null;
+    this.#needsReset = transaction.needsReset;
+    this.#deadline = Infinity;
+    // An answer while content is still on its way: the server may take the rest of it for commands.
+    if (this.#streaming || this.#socket.writableLength > 0)
+      this.destroy(`${this.name} answered before the end of data`);
+    finish?.(transaction.result());
+  }
+
+  #gone(why: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#context.sweep.delete(this);
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    waiter?.reject(new ConnectionTrouble("4.4.2", why));
+    this.#drained?.();
+    const transaction = this.#transaction;
+    if (transaction) {
+      transaction.lose(reply(451, "4.4.2", transaction.inContent ? `${why} after the content was sent` : why));
+      this.#end(transaction);
+    }
+    this.onClose();
+  }
+
+  // --- content ----------------------------------------------------------------------------------------------------------
+
+  #send(transaction: Transaction): void {
+    const content = transaction.message.content;
+    if (content.kind === "file") {
+      void this.#stream(content, transaction);
+      return;
+    }
+    this.#deadline = this.#context.sweep.deadline(this.#context.limits.dataTerminationTimeoutMs);
+    const socket = this.#socket;
+    // Corked, all chunks go out by one writev.
+    socket.cork();
+    if (transaction.chunking) socket.write(`BDAT ${content.sizeOctets} LAST\r\n`, "latin1");
+    for (const chunk of wireChunks(content, transaction.chunking)) socket.write(chunk);
+    if (!transaction.chunking) socket.write(endOf(content.chunks), "latin1");
+    socket.uncork();
+  }
+
+  /** Content from a file, no faster than the server takes it. A fault of the file ends the connection: the message is deferred. */
+  async #stream(content: FileContent, transaction: Transaction): Promise<void> {
+    this.#streaming = true;
+    try {
+      if (transaction.chunking) this.#socket.write(`BDAT ${content.sizeOctets} LAST\r\n`, "latin1");
+      const stuffing = content.dotLines && !transaction.chunking ? new DotStuffing() : null;
+      let tail: readonly Uint8Array[] = [];
+      for await (const chunk of this.#context.readFile(content)) {
+        const out: Uint8Array[] = [];
+        if (stuffing) stuffing.push(chunk, out);
+        else out.push(chunk);
+        for (const part of out) await this.#writeBlock(part);
+        if (this.#transaction !== transaction) return;
+        tail = chunk.length > 1 ? [chunk] : [...tail, chunk].slice(-2);
+      }
+      if (!transaction.chunking) this.#socket.write(endOf(tail), "latin1");
+      this.#streaming = false;
+      this.#deadline = this.#context.sweep.deadline(this.#context.limits.dataTerminationTimeoutMs);
+    } catch (error) {
+      this.destroy(`the content could not be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async #writeBlock(block: Uint8Array): Promise<void> {
+    if (this.#closed) return;
+    this.#deadline = this.#context.sweep.deadline(this.#context.limits.dataBlockTimeoutMs);
+    if (this.#socket.write(block)) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    this.#drained = null;
+  }
+}
+
+const QUIT_TIMEOUT_MS = 5_000;
+
+function wireChunks(content: Content & { kind: "memory" }, chunking: boolean): readonly Uint8Array[] {
+  if (!content.dotLines || chunking) return content.chunks;
+  const stuffing = new DotStuffing();
+  const out: Uint8Array[] = [];
+  for (const chunk of content.chunks) stuffing.push(chunk, out);
+  return out;
+}
+
+/** The dot line behind these last chunks. */
+function endOf(chunks: readonly Uint8Array[]): string {
+  let last: number | null = null;
+  for (let i = chunks.length - 1; i >= 0; i--) {
+    const chunk = chunks[i] ?? new Uint8Array();
+    for (let at = chunk.length - 1; at >= 0; at--) {
+      const octet = chunk[at] ?? 0;
+      if (last !== null) return endOfData(octet, last);
+      last = octet;
+    }
+  }
+  return endOfData(null, last);
+}
