@@ -24,6 +24,22 @@ export const DEFAULT_LIMITS = {
   sessionMs: 4 * 3_600_000,
   /** TLS handshake. */
   handshakeMs: 10_000,
+  /** Waiting for the header of the PROXY protocol after connect. */
+  proxyHeaderMs: 3_000,
+  /** Waiting for the DNS lists of RBLSVR before the greeting; what did not answer then names nobody. */
+  listLookupMs: 5_000,
+  /** So much data at least must come within `dataTimeoutMs`: what drips more slowly is cut. */
+  dataProgressOctets: 1_024,
+  /** Replies that a client has not read; above it, its commands are not read either. */
+  unreadReplyOctets: 65_536,
+  /** Failed authentications of one session, until 421. */
+  authFailuresPerSession: 3,
+  /** The longest wait for the answer to an authentication that backing off makes. */
+  authDelayMaxMs: 5_000,
+  /** Clients and accounts with failed authentications that are remembered. */
+  authBackoffEntries: 10_000,
+  /** Authentications under way over all sessions, those that wait included. */
+  authenticationsAtOnce: 64,
   /** Content of messages in flight over all sessions, held in memory. Above it, reading stops. */
   memoryOctets: 128 * 1_048_576,
   /** Content above this is streamed to a file of the spool. */
