@@ -1,0 +1,100 @@
+import type { Instant } from "../../core/base/time.ts";
+import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
+import type { QueueId } from "../../core/queue/message.ts";
+import type { EntryUse, ScramVerifier } from "../../flows/ports.ts";
+
+/** A message as it comes back from the store thread: its JSON unread, the outcomes in order of their recipients. */
+export interface StoredMessage {
+  readonly id: QueueId;
+  readonly envelope: string;
+  readonly sizeOctets: number;
+  readonly attempts: number;
+  readonly held: boolean;
+  readonly outcomes: readonly string[];
+}
+
+export type StoredContent =
+  | { readonly kind: "memory"; readonly octets: Uint8Array; readonly dotLines: boolean }
+  | { readonly kind: "file"; readonly name: string; readonly sizeOctets: number; readonly dotLines: boolean };
+
+export interface Counts {
+  readonly queued: number;
+  readonly captured: number;
+  /** Of the content of both. */
+  readonly octets: number;
+}
+
+/**
+ * What the store thread does besides putting and settling. Each runs in the transaction of its batch, in the order in which it
+ * was asked for, so that a call sees every put and settle that was handed in before it.
+ */
+export interface Calls {
+  load(after: number, limit: number): readonly StoredMessage[];
+  find(id: QueueId): StoredMessage | null;
+  content(id: QueueId): StoredContent | null;
+  captured(before: number, limit: number): readonly StoredMessage[];
+  counts(): Counts;
+  hold(ids: readonly QueueId[], held: boolean): void;
+  remove(ids: readonly QueueId[]): number;
+  /** Takes a message that cannot be used out of the queue, and keeps it for inspection. */
+  quarantine(id: QueueId, reason: string): void;
+  readPolicy(fromVersion: number, limit: number): readonly PolicyRecord[];
+  /** The last version where it is not the one before the record's, and nothing was written; else null. */
+  appendPolicy(record: PolicyRecord): number | null;
+  loadUses(): readonly (readonly [EntryId, EntryUse])[];
+  saveUses(uses: readonly (readonly [EntryId, EntryUse])[]): void;
+  findUser(name: string): ScramVerifier | null;
+  putUser(name: string, verifier: ScramVerifier, at: Instant): boolean;
+  removeUser(name: string): boolean;
+  listUsers(): readonly { readonly name: string; readonly addedAt: Instant }[];
+}
+
+export type CallName = keyof Calls;
+
+/** Calls that change nothing: they are still answered when storage takes no more. */
+export const READS: ReadonlySet<CallName> = new Set([
+  "load",
+  "find",
+  "content",
+  "captured",
+  "counts",
+  "readPolicy",
+  "loadUses",
+  "findUser",
+  "listUsers",
+]);
+
+/** A call as it travels. */
+export interface Call {
+  readonly name: CallName;
+  readonly args: readonly unknown[];
+}
+
+/** Main thread to store thread. */
+export type Request =
+  | { readonly kind: "batch"; readonly batch: ArrayBuffer; readonly length: number; readonly calls: readonly Call[] }
+  | { readonly kind: "close" };
+
+/** What became of a batch: committed but for `refused`, or nothing of it kept where `broken` says why. */
+export interface BatchAnswer {
+  readonly broken: string | null;
+  readonly refused: readonly Refusal[];
+  /** One for each call, in order. */
+  readonly results: readonly unknown[];
+}
+
+/** `duplicate`: the id is there already, which is a bug of whoever gave it. */
+export interface Refusal {
+  readonly index: number;
+  readonly why: "full" | "duplicate";
+  readonly reason: string;
+}
+
+/** Store thread to main thread. */
+export type Response =
+  | { readonly kind: "ready"; readonly highestQueueId: number }
+  | { readonly kind: "newer"; readonly version: number; readonly known: number }
+  | { readonly kind: "unusable"; readonly reason: string }
+  | { readonly kind: "answer"; readonly batch: ArrayBuffer; readonly answer: BatchAnswer }
+  | { readonly kind: "report"; readonly text: string }
+  | { readonly kind: "broken"; readonly reason: string };

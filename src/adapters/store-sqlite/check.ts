@@ -1,0 +1,84 @@
+/**
+ * Checks the database as a whole, in a thread and with a connection of its own, so that mail flows meanwhile. Read only.
+ */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { parentPort, Worker, workerData } from "node:worker_threads";
+import { crc32 } from "node:zlib";
+import { formatQueueId, type QueueId } from "../../core/queue/message.ts";
+import { reasonOf } from "./faults.ts";
+
+export interface CheckOptions {
+  readonly file: string;
+  readonly contentDirectory: string;
+}
+
+/** Findings beyond this are only counted. */
+const FINDINGS_MAX = 1_000;
+
+/** What is wrong, in words; empty is sound. */
+export function checkDatabase(options: CheckOptions): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL("./check.ts", import.meta.url), { workerData: options, name: "store check" });
+    worker.once("message", (findings: readonly string[]) => resolve(findings));
+    worker.once("error", reject);
+  });
+}
+
+function check(options: CheckOptions): string[] {
+  const findings: string[] = [];
+  const db = new DatabaseSync(options.file, { readOnly: true, timeout: 5_000 });
+  try {
+    for (const row of db.prepare(`PRAGMA integrity_check(${FINDINGS_MAX})`).all()) {
+      if (row["integrity_check"] !== "ok") findings.push(`database: ${String(row["integrity_check"])}`);
+    }
+    db.exec("BEGIN");
+    for (const part of [checkMessages, checkQuarantine]) {
+      try {
+        part(db, options.contentDirectory, findings);
+      } catch (error) {
+        findings.push(`database: ${reasonOf(error)}`);
+      }
+    }
+  } finally {
+    db.close();
+  }
+  const more = findings.length - FINDINGS_MAX;
+  return more > 0 ? [...findings.slice(0, FINDINGS_MAX), `and ${more} more`] : findings;
+}
+
+function checkMessages(db: DatabaseSync, contentDirectory: string, findings: string[]): void {
+  const rows = db.prepare(
+    `SELECT message.id AS id, envelope, message.checksum AS envelope_checksum, size_octets, file,
+       octets, content.checksum AS content_checksum
+     FROM message LEFT JOIN content ON content.id = message.id ORDER BY message.id`,
+  );
+  for (const row of rows.iterate()) {
+    const name = formatQueueId(Number(row["id"]) as QueueId);
+    if (crc32(row["envelope"] as Uint8Array) !== row["envelope_checksum"]) {
+      findings.push(`message ${name}: its envelope does not match its checksum`);
+    }
+    if (row["file"] !== null) {
+      const fault = checkFile(join(contentDirectory, String(row["file"])), Number(row["size_octets"]));
+      if (fault) findings.push(`message ${name}: ${fault}`);
+    } else if (row["octets"] === null) findings.push(`message ${name}: its content is missing`);
+    else if (crc32(row["octets"] as Uint8Array) !== row["content_checksum"]) {
+      findings.push(`message ${name}: its content does not match its checksum`);
+    }
+  }
+}
+
+function checkFile(path: string, sizeOctets: number): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat?.isFile()) return `its file ${path} is missing`;
+  return stat.size === sizeOctets ? null : `its file ${path} has ${stat.size} octets and should have ${sizeOctets}`;
+}
+
+function checkQuarantine(db: DatabaseSync, _contentDirectory: string, findings: string[]): void {
+  for (const row of db.prepare("SELECT id, reason FROM quarantine ORDER BY id").all()) {
+    findings.push(`message ${formatQueueId(Number(row["id"]) as QueueId)} is quarantined: ${String(row["reason"])}`);
+  }
+}
+
+if (parentPort && workerData) parentPort.postMessage(check(workerData as CheckOptions));

@@ -1,0 +1,94 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { Instant } from "../../core/base/time.ts";
+import type { EntryId, PolicyChange, PolicyRecord } from "../../core/policy/policy.ts";
+import type { EntryUse, ScramVerifier } from "../../flows/ports.ts";
+
+/** The tables of policy, use and users. Synchronous; the caller begins and ends transactions. */
+export class RecordTables {
+  readonly #sql: ReturnType<typeof prepareAll>;
+
+  constructor(db: DatabaseSync) {
+    this.#sql = prepareAll(db);
+  }
+
+  readPolicy(fromVersion: number, limit: number): PolicyRecord[] {
+    return this.#sql.readPolicy.all(fromVersion, limit).map((row) => ({
+      version: Number(row["version"]),
+      at: Number(row["at"]),
+      by: String(row["by"]),
+      command: String(row["command"]),
+      change: JSON.parse(String(row["change"])) as PolicyChange,
+    }));
+  }
+
+  appendPolicy(record: PolicyRecord): number | null {
+    const last = Number(this.#sql.lastVersion.get()?.["version"] ?? 0);
+    if (record.version !== last + 1) return last;
+    const { version, at, by, command, change } = record;
+    this.#sql.appendPolicy.run(version, at, by, command, JSON.stringify(change));
+    return null;
+  }
+
+  loadUses(): [EntryId, EntryUse][] {
+    return this.#sql.loadUses.all().map((row) => [
+      Number(row["entry"]),
+      {
+        hits: Number(row["hits"]),
+        lastUsedAt: Number(row["last_used_at"]),
+        lastClient: String(row["last_client"]),
+      },
+    ]);
+  }
+
+  saveUses(uses: readonly (readonly [EntryId, EntryUse])[]): void {
+    for (const [id, use] of uses) this.#sql.saveUse.run(id, use.hits, use.lastUsedAt, use.lastClient);
+  }
+
+  findUser(name: string): ScramVerifier | null {
+    const row = this.#sql.findUser.get(name);
+    if (!row) return null;
+    return {
+      salt: row["salt"] as Uint8Array,
+      iterations: Number(row["iterations"]),
+      storedKey: row["stored_key"] as Uint8Array,
+      serverKey: row["server_key"] as Uint8Array,
+    };
+  }
+
+  putUser(name: string, verifier: ScramVerifier, at: Instant): boolean {
+    const known = this.#sql.findUser.get(name) !== undefined;
+    const { salt, iterations, storedKey, serverKey } = verifier;
+    this.#sql.putUser.run(name, at, salt, iterations, storedKey, serverKey);
+    return known;
+  }
+
+  removeUser(name: string): boolean {
+    return this.#sql.removeUser.run(name).changes > 0;
+  }
+
+  listUsers(): { name: string; addedAt: Instant }[] {
+    return this.#sql.listUsers.all().map((row) => ({ name: String(row["name"]), addedAt: Number(row["added_at"]) }));
+  }
+}
+
+function prepareAll(db: DatabaseSync) {
+  return {
+    readPolicy: db.prepare(
+      "SELECT version, at, by, command, change FROM policy WHERE version >= ? ORDER BY version LIMIT ?",
+    ),
+    lastVersion: db.prepare("SELECT max(version) AS version FROM policy"),
+    appendPolicy: db.prepare("INSERT INTO policy (version, at, by, command, change) VALUES (?, ?, ?, ?, ?)"),
+    loadUses: db.prepare("SELECT entry, hits, last_used_at, last_client FROM entry_use"),
+    saveUse: db.prepare(
+      "INSERT OR REPLACE INTO entry_use (entry, hits, last_used_at, last_client) VALUES (?, ?, ?, ?)",
+    ),
+    findUser: db.prepare("SELECT salt, iterations, stored_key, server_key FROM user WHERE name = ?"),
+    putUser: db.prepare(
+      `INSERT INTO user (name, added_at, salt, iterations, stored_key, server_key) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET salt = excluded.salt, iterations = excluded.iterations,
+         stored_key = excluded.stored_key, server_key = excluded.server_key`,
+    ),
+    removeUser: db.prepare("DELETE FROM user WHERE name = ?"),
+    listUsers: db.prepare("SELECT name, added_at FROM user ORDER BY name"),
+  };
+}

@@ -1,0 +1,74 @@
+import { err, ok, type Result } from "../../core/base/result.ts";
+import type { Instant } from "../../core/base/time.ts";
+import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
+import type { EntryUse, PolicyLog, ScramVerifier, UserStore, UseStore } from "../../flows/ports.ts";
+import type { StoreThread } from "./store-thread.ts";
+
+/** So many rows go into one transaction: mail waits no longer than it takes. */
+const ROWS_PER_CALL = 1_000;
+
+export class SqlitePolicyLog implements PolicyLog {
+  readonly #thread: StoreThread;
+
+  constructor(thread: StoreThread) {
+    this.#thread = thread;
+  }
+
+  async read(fromVersion: number): Promise<readonly PolicyRecord[]> {
+    const records: PolicyRecord[] = [];
+    for (let from = fromVersion; ;) {
+      const part = await this.#thread.call("readPolicy", from, ROWS_PER_CALL);
+      for (const record of part) records.push(record);
+      if (part.length < ROWS_PER_CALL) return records;
+      from = (part.at(-1)?.version ?? from) + 1;
+    }
+  }
+
+  async append(record: PolicyRecord): Promise<Result<void, { readonly kind: "conflict"; readonly version: number }>> {
+    const version = await this.#thread.call("appendPolicy", record);
+    return version === null ? ok(undefined) : err({ kind: "conflict", version });
+  }
+}
+
+export class SqliteUseStore implements UseStore {
+  readonly #thread: StoreThread;
+
+  constructor(thread: StoreThread) {
+    this.#thread = thread;
+  }
+
+  async load(): Promise<ReadonlyMap<EntryId, EntryUse>> {
+    return new Map(await this.#thread.call("loadUses"));
+  }
+
+  async save(uses: ReadonlyMap<EntryId, EntryUse>): Promise<void> {
+    const all = [...uses];
+    for (let at = 0; at < all.length; at += ROWS_PER_CALL) {
+      await this.#thread.call("saveUses", all.slice(at, at + ROWS_PER_CALL));
+    }
+  }
+}
+
+export class SqliteUserStore implements UserStore {
+  readonly #thread: StoreThread;
+
+  constructor(thread: StoreThread) {
+    this.#thread = thread;
+  }
+
+  find(name: string): Promise<ScramVerifier | null> {
+    return this.#thread.call("findUser", name);
+  }
+
+  put(name: string, verifier: ScramVerifier, at: Instant): Promise<boolean> {
+    return this.#thread.call("putUser", name, verifier, at);
+  }
+
+  remove(name: string): Promise<boolean> {
+    return this.#thread.call("removeUser", name);
+  }
+
+  list(): Promise<readonly { readonly name: string; readonly addedAt: Instant }[]> {
+    return this.#thread.call("listUsers");
+  }
+}

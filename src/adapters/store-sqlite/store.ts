@@ -1,0 +1,88 @@
+import type { Limits } from "../../core/base/limits.ts";
+import { err, ok, type Result } from "../../core/base/result.ts";
+import { unreachable } from "../../core/base/assert.ts";
+import type { Clock, PolicyLog, Spool, UserStore, UseStore } from "../../flows/ports.ts";
+import { checkDatabase } from "./check.ts";
+import { ContentFiles } from "./content-files.ts";
+import { prepareDataDirectory } from "./data-directory.ts";
+import { takeLock } from "./lock.ts";
+import { SqlitePolicyLog, SqliteUserStore, SqliteUseStore } from "./records.ts";
+import type { SchemaFault } from "./schema.ts";
+import { SqliteSpool } from "./spool.ts";
+import { StoreThread } from "./store-thread.ts";
+
+export interface StoreOptions {
+  readonly dataDirectory: string;
+  readonly limits: Pick<Limits, "queuedMessages" | "capturedMessages">;
+  readonly clock: Clock;
+  /** Hears what an operator must know: a message quarantined, storage that failed. One line each. */
+  readonly report: (text: string) => void;
+}
+
+/** Everything durable but the journal, in one data directory, behind one thread. */
+export interface Store {
+  readonly spool: Spool;
+  readonly policyLog: PolicyLog;
+  readonly uses: UseStore;
+  readonly users: UserStore;
+  /** No queue id above it was ever kept: new ones start above it (`createQueueIds`). */
+  readonly highestQueueId: number;
+  /** Why nothing more is taken, or null while all is well. */
+  broken(): string | null;
+  /** Commits what was handed in, closes the database and lets go of the data directory. */
+  close(): Promise<void>;
+}
+
+export type StoreOpenFault =
+  /** Another process has it; its pid, or null where that cannot be told. */
+  { readonly kind: "in-use"; readonly pid: number | null } | SchemaFault;
+
+/** Opens the data directory, making or upgrading it, for this process alone. */
+export async function openStore(options: StoreOptions): Promise<Result<Store, StoreOpenFault>> {
+  const directory = prepareDataDirectory(options.dataDirectory);
+  if (!directory.ok) return err({ kind: "unusable", reason: directory.error });
+  const { database, content } = directory.value;
+  const lock = takeLock(directory.value);
+  if (!lock.ok) return err({ kind: "in-use", pid: lock.error });
+  const { queuedMessages: queuedMax, capturedMessages: capturedMax } = options.limits;
+  const started = await StoreThread.start(
+    { file: database, contentDirectory: content, queuedMax, capturedMax },
+    options.clock,
+    options.report,
+  );
+  if (!started.ok) {
+    lock.value.release();
+    return started;
+  }
+  const { thread, highestQueueId } = started.value;
+  const files = new ContentFiles(content, (reason) => thread.breakDown(reason));
+  return ok({
+    spool: new SqliteSpool(thread, files, () => checkDatabase({ file: database, contentDirectory: content })),
+    policyLog: new SqlitePolicyLog(thread),
+    uses: new SqliteUseStore(thread),
+    users: new SqliteUserStore(thread),
+    highestQueueId,
+    broken: () => thread.broken,
+    close: async () => {
+      await thread.close();
+      lock.value.release();
+    },
+  });
+}
+
+/** One sentence for the operator. */
+export function describeOpenFault(fault: StoreOpenFault, dataDirectory: string): string {
+  switch (fault.kind) {
+    case "in-use":
+      return `${dataDirectory} is in use by ${fault.pid === null ? "another process" : `process ${fault.pid}`}`;
+    case "newer":
+      return (
+        `${dataDirectory} was written by a newer relaykeeper: it has tables of version ${fault.version}, ` +
+        `and this one knows them up to version ${fault.known}`
+      );
+    case "unusable":
+      return `${dataDirectory} cannot be used: ${fault.reason}`;
+    default:
+      return unreachable(fault);
+  }
+}
