@@ -35,7 +35,8 @@ const directory = mkdtempSync(join(values.directory, "spool-bench-"));
 const clock = new WallClock();
 const opened = await openStore({ dataDirectory: directory, limits: DEFAULT_LIMITS, clock, report: console.error });
 if (!opened.ok) throw new Error(JSON.stringify(opened.error));
-const { spool, close, highestQueueId } = opened.value;
+const store = opened.value;
+const { spool, highestQueueId } = store;
 const nextId = createQueueIds(clock, highestQueueId);
 const octets = Buffer.alloc(size, "abcdefgh");
 
@@ -120,5 +121,5 @@ console.log(
     `CPU a message ${figures.mainMicroseconds} µs main + ${figures.storeThreadMicroseconds} µs other threads`,
 );
 console.log(JSON.stringify(figures));
-await close();
+await store.close();
 rmSync(directory, { recursive: true });
