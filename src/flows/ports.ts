@@ -98,7 +98,10 @@ export interface ContentWriter {
 
 // --- durable: evidence ------------------------------------------------------------------------------------------------
 
-/** `count` is above 1 where a flood was aggregated: so many refusals of the same client, rule and minute stand in one row. */
+/**
+ * `count` is above 1 where a flood was aggregated: so many decisions of the same client, recipient domain, rule and minute stand
+ * in one row, which shows the first of them. `over` is there where they are not even of one client.
+ */
 export type JournalEvent =
   | {
       readonly kind: "decision";
@@ -114,6 +117,8 @@ export type JournalEvent =
       readonly recipient: string;
       readonly listener: string;
       readonly count: number;
+      /** Aggregated over the network of the client (IPv4 /24, IPv6 /64) or over everybody, whatever the recipient's domain. */
+      readonly over?: "network" | "everybody";
     }
   | {
       readonly kind: "accepted";
@@ -164,7 +169,10 @@ export interface JournalFilter {
 export type JournalRow = { readonly row: number } & JournalEvent;
 
 export interface Journal {
-  /** Takes an event into the batch; it is on disk within `JOURNAL_FLUSH_MS` (1 s). Never waits: mail does not wait for its evidence. */
+  /**
+   * Takes an event into the batch; it is on disk within `JOURNAL_FLUSH_MS` (1 s). Never waits: mail does not wait for its evidence.
+   * A decision with a `count` above 1 takes the place of the row of the same id, rule, policy version, entry and user, where there is one.
+   */
   record(event: JournalEvent): void;
   /** Resolves when everything recorded so far is on disk. */
   flush(): Promise<void>;
@@ -332,6 +340,28 @@ export interface OwnMail {
 /** Writes MIME (RFC 5322, RFC 2045): header and body with CRLF, 7-bit, no line above 998 octets, nothing of Bcc. */
 export interface Composer {
   compose(mail: OwnMail): Promise<Uint8Array>;
+}
+
+/** A report on delivery (RFC 6522): words for the sender, fields for programs, and what is returned of the message. */
+export interface ReportMail {
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly date: Instant;
+  /** With its angle brackets; its left part is unique and makes the boundary too. */
+  readonly messageId: string;
+  /** Lines end in LF. */
+  readonly text: string;
+  /** The fields of message/delivery-status, with CRLF. */
+  readonly status: string;
+  readonly returned: { readonly kind: "headers" | "message"; readonly octets: Uint8Array };
+  /** Uses the `message/global` forms of RFC 6533. */
+  readonly international: boolean;
+}
+
+/** Writes a DSN as MIME, with `Auto-Submitted: auto-replied` (RFC 3834), and says whether it has octets above 127. */
+export interface ReportComposer {
+  composeReport(mail: ReportMail): Promise<{ readonly octets: Uint8Array; readonly eightBit: boolean }>;
 }
 
 /** Processor time used so far, in microseconds. */

@@ -38,7 +38,7 @@ export const DEFAULT_LIMITS = {
   authDelayMaxMs: 5_000,
   /** Clients and accounts with failed authentications that are remembered. */
   authBackoffEntries: 10_000,
-  /** Authentications under way over all sessions, those that wait included. */
+  /** Passwords and proofs being checked at once, over all sessions. */
   authenticationsAtOnce: 64,
   /** Content of messages in flight over all sessions, held in memory. Above it, reading stops. */
   memoryOctets: 128 * 1_048_576,
@@ -73,6 +73,14 @@ export const DEFAULT_LIMITS = {
   /** Rows and age of the journal. */
   journalRows: 5_000_000,
   journalAgeMs: 90 * 86_400_000,
+  /** Refusals of one client for one recipient domain with a row of their own in each minute; the others are counted in one row. */
+  journalRefusalsOfOneClientPerMinute: 5,
+  /** Rows of the journal for refusals in a minute, whatever the flood; at least 1,100. Above it refusals are counted, not dropped. */
+  journalRefusalRowsPerMinute: 2_000,
+  /** The same for decisions that let mail through. */
+  journalPassRowsPerMinute: 60_000,
+  /** Events on their way to the journal's disk. Above it they are dropped and counted: mail does not wait for its evidence. */
+  journalBatchEvents: 200_000,
   /** Entries of all lists of the policy. */
   policyEntries: 2_000_000,
   /** Time in the queue until a message is given up: RFC 5321 §4.5.4.1 asks for 4 to 5 days. */
