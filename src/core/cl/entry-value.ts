@@ -162,7 +162,12 @@ function readNetworkOf(args: Arguments, type: string): Read<Network> {
   const needed = type.endsWith("IP6") ? "IP6NETADR" : type === "*NEAR" ? "HOSTNAME or INTNETADR" : "INTNETADR";
   if (!address) return err([missing(args, needed, type)]);
   const mask = args.given("SUBNETMASK") ? args.value("SUBNETMASK") : null;
-  return readNetwork(address.text, mask?.text ?? null, { keyword: "INTNETADR", mask: "SUBNETMASK", at: address.at });
+  return readNetwork(address.text, mask?.text ?? null, {
+    keyword: "INTNETADR",
+    mask: "SUBNETMASK",
+    at: address.at,
+    maskAt: args.at("SUBNETMASK"),
+  });
 }
 
 function readIp6Network(args: Arguments): Read<Network> {
@@ -178,14 +183,14 @@ function readIp6Network(args: Arguments): Read<Network> {
   const network = parseCidr(text.includes("/") ? text : `${text}/${prefix}`);
   return network.ok
     ? ok(network.value)
-    : err([networkFault(network.error, text, prefix, { keyword: "IP6NETADR", at })]);
+    : err([networkFault(network.error, text, prefix, { keyword: "IP6NETADR", at, maskAt: args.at("IP6PFX") })]);
 }
 
 /** A network by address and mask, or with a prefix length; one address where neither is said. */
 function readNetwork(
   text: string,
   mask: string | null,
-  names: { readonly keyword: string; readonly mask: string; readonly at: number },
+  names: { readonly keyword: string; readonly mask: string; readonly at: number; readonly maskAt: number },
 ): Read<Network> {
   if (text.includes("/") && mask !== null)
     return err([{ id: "SMR0128", with: [names.keyword, names.mask], at: names.at }]);
@@ -197,20 +202,20 @@ function networkFault(
   fault: NetworkFault,
   address: string,
   mask: string,
-  names: { readonly keyword: string; readonly at: number },
+  names: { readonly keyword: string; readonly at: number; readonly maskAt: number },
 ): Diagnostic {
-  const { at } = names;
+  const { at, maskAt } = names;
   switch (fault.kind) {
     case "address":
       return { id: "SMR0112", with: [address, names.keyword, IP_FAULTS[fault.fault]], at };
     case "mask":
-      return { id: "SMR0113", with: [mask, maskHint(address, mask)], at };
+      return { id: "SMR0113", with: [mask, maskHint(address, mask)], at: maskAt };
     case "mask-not-contiguous":
-      return { id: "SMR0114", with: [mask, fault.meant], at };
+      return { id: "SMR0114", with: [mask, fault.meant], at: maskAt };
     case "mask-inverted":
-      return { id: "SMR0115", with: [mask, fault.meant], at };
+      return { id: "SMR0115", with: [mask, fault.meant], at: maskAt };
     case "mask-for-ipv6":
-      return { id: "SMR0116", with: [address], at };
+      return { id: "SMR0116", with: [address], at: maskAt };
     case "prefix-out-of-range":
       return {
         id: "SMR0117",
@@ -340,6 +345,7 @@ function changedNetwork(present: Network, address: Picked, mask: Picked): Read<E
     keyword: address?.keyword ?? "ENTRY",
     mask: mask?.keyword ?? "NEWMASK",
     at: (address ?? mask)?.at ?? 0,
+    maskAt: mask?.at ?? 0,
   };
   // A prefix length in place of a mask is what IPv6 has; and an address alone keeps the size of the network.
   const bits = mask && /^\d{1,3}$/.test(mask.text) ? mask.text : null;

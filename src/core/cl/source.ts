@@ -81,6 +81,12 @@ class Joining {
   }
 
   #scan(part: string): void {
+    if (this.#state !== "comment" && !part.includes("/*")) {
+      if (part.trim() !== "") this.isBlank = false;
+      const quotes = part.split("'").length - 1;
+      if (quotes % 2 === 1) this.#state = this.#state === "quote" ? "code" : "quote";
+      return;
+    }
     let before = " ";
     for (let i = 0; i < part.length; i++) {
       const char = part.charAt(i);

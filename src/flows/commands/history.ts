@@ -1,0 +1,55 @@
+import { formatInstant } from "../../core/base/time.ts";
+import { counted, pageHeading, table, type Column } from "../../core/cl/layout.ts";
+import { message } from "../../core/cl/messages.ts";
+import { asNewEntry, formatPolicy } from "../../core/cl/policy-text.ts";
+import { answer, say, type Handler } from "./answer.ts";
+import { findingMessage, nameEntry, refusalMessage } from "./policy-answer.ts";
+import { describeRelay } from "./attributes.ts";
+
+const COLUMNS: readonly Column[] = [
+  { heading: "Version", align: "right" },
+  { heading: "When" },
+  { heading: "By", max: 30 },
+  { heading: "Command", max: 400 },
+];
+
+export const displayChanges: Handler = async (context, args) => {
+  const { policy, server } = context.operations;
+  const { now } = context;
+  const records = await policy.history(Number(args.text("NBRENT")));
+  const newestFirst = [...records].sort((a, b) => b.version - a.version);
+  const rows = newestFirst.map(({ version, at, by, command }) => [String(version), formatInstant(at), by, command]);
+  const title = pageHeading("Display SMTP Policy Changes", server.status().hostname, now);
+  const output = `${title}\n\n${rows.length === 0 ? " (No changes)" : table(COLUMNS, rows)}`;
+  const value = newestFirst.map(({ version, at, by, command, change }) => ({
+    version,
+    at: formatInstant(at),
+    by,
+    command,
+    kind: change.kind,
+  }));
+  return answer([message("SMR0706", counted(records.length, "change"))], output, value);
+};
+
+export const undoChange: Handler = async (context, args) => {
+  const { policy } = context.operations;
+  const { now } = context;
+  const [newest] = await policy.history(1);
+  const undone = await policy.undo(context.by, args.is("CONFIRM", "*YES"));
+  if (undone === null) return say("SMR0705");
+  if (!undone.ok) return answer([refusalMessage(undone.error, "")]);
+  const { version, entry, findings } = undone.value;
+  const what = newest
+    ? `${newest.command} (version ${newest.version}, ${newest.by}).`
+    : entry
+      ? `${nameEntry(entry)}.`
+      : "";
+  const messages = [message("SMR0704", `${what} ${describeRelay(policy, now)}`.trim(), String(version))];
+  return answer([...messages, ...findings.map(findingMessage)], "", { version });
+};
+
+export const exportPolicyText: Handler = async (context, args) => {
+  const { policy } = context.operations;
+  const text = formatPolicy(policy.attributes(), policy.entries().map(asNewEntry), args.is("ATR", "*ALL"));
+  return answer([], text.trimEnd(), { version: policy.version(), text });
+};

@@ -1,0 +1,261 @@
+import type { Json } from "../../core/base/json.ts";
+import { err, ok, type Result } from "../../core/base/result.ts";
+import { formatInstant, type Instant } from "../../core/base/time.ts";
+import type { Arguments } from "../../core/cl/arguments.ts";
+import {
+  describeCoverage,
+  describeNetwork,
+  formatEntryId,
+  formatEntryValue,
+  valueKey,
+} from "../../core/cl/entry-text.ts";
+import {
+  changesValue,
+  listOf,
+  parseEntryId,
+  readChangedValue,
+  readEntryValue,
+  readExpiry,
+  readNewEntry,
+  readValueKey,
+} from "../../core/cl/entry-value.ts";
+import { counted, formatCount, pageHeading, table, type Column } from "../../core/cl/layout.ts";
+import { message } from "../../core/cl/messages.ts";
+import { WRKSMTPLE } from "../../core/cl/commands/list-entries.ts";
+import { sortEntries } from "../../core/cl/policy-text.ts";
+import { addressCount, covers, formatMask } from "../../core/mail/network.ts";
+import type { Finding } from "../../core/policy/finding.ts";
+import { LIST_NAMES, type Entry, type EntryValue, type ListName, type PolicyChange } from "../../core/policy/policy.ts";
+import { answer, faultsOf, sealingOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
+import { findingMessage, helpToFind, refusalMessage } from "./policy-answer.ts";
+import { printable } from "../../core/base/printable.ts";
+
+export const addEntry: Handler = async (context, args) => {
+  const { operations } = context;
+  const entry = readNewEntry(args, context.now, sealingOf(operations));
+  if (!entry.ok) return faultsOf(entry.error);
+  return changeEntry(context, args, { kind: "add-entry", entry: entry.value }, "SMR0101");
+};
+
+export const removeEntry: Handler = async (context, args) => {
+  const found = findEntry(context, args);
+  if (!found.ok) return found.error;
+  return changeEntry(context, args, { kind: "remove-entry", id: found.value.id }, "SMR0102");
+};
+
+export const changeListEntry: Handler = async (context, args) => {
+  const { operations } = context;
+  const found = findEntry(context, args);
+  if (!found.ok) return found.error;
+  const expiry = readExpiry(args, context.now);
+  if (!expiry.ok && !args.is("EXPDATE", "*SAME")) return faultsOf(expiry.error);
+  const value = changesValue(args) ? readChangedValue(args, found.value.value, sealingOf(operations)) : null;
+  if (value && !value.ok) return faultsOf(value.error);
+  const change = {
+    kind: "change-entry",
+    id: found.value.id,
+    ...(value ? { value: value.value } : {}),
+    ...(args.is("TEXT", "*SAME") ? {} : { text: args.plain("TEXT") ?? "" }),
+    ...(args.is("EXPDATE", "*SAME") || !expiry.ok ? {} : { expiresAt: expiry.value }),
+  } as const;
+  return changeEntry(context, args, change, "SMR0103");
+};
+
+/** The entry that ENTRY, or TYPE and value, name. */
+function findEntry(context: CommandContext, args: Arguments): Result<Entry, Answer> {
+  const { policy } = context.operations;
+  const number = args.text("ENTRY");
+  if (number !== null) {
+    const id = parseEntryId(number);
+    const entry = id === null ? null : policy.entry(id);
+    return entry ? ok(entry) : err(answer([message("SMR0129", number)]));
+  }
+  const type = args.text("TYPE");
+  if (type === null) return err(answer([message("SMR0126")]));
+  const key = readValueKey(args);
+  if (!key.ok) return err(faultsOf(key.error));
+  const list = listOf(type);
+  const entry = policy.entries(list).find((candidate) => valueKey(candidate.value) === key.value);
+  return entry ? ok(entry) : err(notFound(context, args, list));
+}
+
+function notFound(context: CommandContext, args: Arguments, list: ListName): Answer {
+  const wanted = readEntryValue(args, null);
+  if (!wanted.ok) return answer([message("SMR0111", args.text("HOSTNAME") ?? "", list)]);
+  const help = helpToFind(wanted.value, list, context.operations.policy.entries());
+  return answer([message("SMR0111", formatEntryValue(wanted.value), list, help)]);
+}
+
+async function changeEntry(
+  context: CommandContext,
+  args: Arguments,
+  change: PolicyChange,
+  id: "SMR0101" | "SMR0102" | "SMR0103",
+): Promise<Answer> {
+  const { operations, by, text } = context;
+  const confirmed = args.is("CONFIRM", "*YES");
+  const changed = await operations.policy.change({ change, command: text, by, confirmed });
+  if (!changed.ok) return answer([refusalMessage(changed.error, args.text("ENTRY") ?? "")]);
+  const { entry, version, findings } = changed.value;
+  if (!entry) return answer([message(id, "", "", "", String(version))]);
+  const meaning =
+    id === "SMR0102" ? describeRemoval(operations.policy.entries(entry.list), entry) : describeEffect(entry);
+  const done = message(id, formatEntryValue(entry.value), entry.list, meaning, String(version));
+  const value = { version, entry: entryJson(entry), findings: findings.map((finding) => findingJson(finding)) };
+  return answer([done, ...findings.map(findingMessage)], "", value);
+}
+
+/** What the entry covers, and how it is called from now on. */
+function describeEffect(entry: Entry): string {
+  const end = entry.expiresAt === null ? "" : ` Ends ${formatInstant(entry.expiresAt)}.`;
+  return `${describeCoverage(entry.value)}${end} It is ${formatEntryId(entry)}.`;
+}
+
+function describeRemoval(left: readonly Entry[], entry: Entry): string {
+  const { value } = entry;
+  const wider = left.find((other) => includes(other.value, value));
+  const covered = value.kind === "network" ? `It covered ${describeNetwork(value.network)}.` : "";
+  return wider ? `${covered} ${formatEntryId(wider)} ${formatEntryValue(wider.value)} still does.`.trim() : covered;
+}
+
+function includes(outer: EntryValue, inner: EntryValue): boolean {
+  if (outer.kind !== "network" || inner.kind !== "network") return false;
+  return covers(outer.network, inner.network);
+}
+
+// --- WRKSMTPLE --------------------------------------------------------------------------------------------------------
+
+export const workWithEntries: Handler = async (context, args) => {
+  const { policy } = context.operations;
+  const wanted = args.plains("TYPE").length > 0 ? [] : args.rows("TYPE").map((row) => row[0]?.text ?? "");
+  const lists = LIST_NAMES.filter((list) => wanted.includes("*ALL") || wanted.includes(list));
+  const findings = groupFindings(policy.analyse());
+  const entries = lists.map((list) => ({ list, entries: sortEntries(policy.entries(list)) }));
+  const total = entries.reduce((sum, list) => sum + list.entries.length, 0);
+  const value = entries.flatMap((list) =>
+    list.entries.map((entry) => entryRow(context, entry, findings.get(entry.id) ?? [])),
+  );
+  const parts = [heading(context)];
+  for (const list of entries) parts.push(printList(context, list.list, list.entries, findings));
+  return answer([message("SMR0140", counted(total, "entry", "entries"))], parts.join("\n\n"), value);
+};
+
+function heading(context: CommandContext): string {
+  const { policy, server } = context.operations;
+  const { now } = context;
+  const title = pageHeading("Work with SMTP List Entries", server.status().hostname, now);
+  return `${title}\n ALWRLY(${policy.attributes().ALWRLY})   Version ${policy.version()}`;
+}
+
+const COLUMNS: readonly Column[] = [
+  { heading: "Entry" },
+  { heading: "Address or domain", max: 46 },
+  { heading: "Mask or prefix" },
+  { heading: "Covers", align: "right" },
+  { heading: "Hits", align: "right" },
+  { heading: "Last used" },
+  { heading: "Last client" },
+];
+
+function printList(
+  context: CommandContext,
+  list: ListName,
+  entries: readonly Entry[],
+  findings: ReadonlyMap<number, readonly Finding[]>,
+): string {
+  const meaning = WRKSMTPLE.parameters[0]?.shape;
+  const choice = meaning?.kind === "choice" ? meaning.choices.find(({ value }) => value === list) : undefined;
+  const title = ` ${list}  ${choice?.meaning ?? ""}`;
+  if (entries.length === 0) return `${title}\n   (No entries in list)`;
+  const rows = table(
+    COLUMNS,
+    entries.map((entry) => columnsOf(context, entry)),
+  ).split("\n");
+  const lines = [title, rows[0] ?? ""];
+  for (const [i, entry] of entries.entries()) {
+    lines.push(rows[i + 1] ?? "", ...details(entry, context.now).map((line) => `        ${line}`));
+    for (const finding of findings.get(entry.id) ?? []) {
+      const { id, text } = findingMessage(finding);
+      lines.push(`        ${id} ${text}`);
+    }
+  }
+  return lines.join("\n");
+}
+
+function columnsOf(context: CommandContext, entry: Entry): readonly string[] {
+  const use = context.operations.policy.use(entry.id);
+  const [value, mask] = splitValue(entry.value);
+  return [
+    formatEntryId(entry),
+    value,
+    mask,
+    entry.value.kind === "network" ? formatCount(addressCount(entry.value.network)) : "",
+    formatCount(use?.hits ?? 0),
+    use ? formatInstant(use.lastUsedAt) : "never",
+    use?.lastClient ?? "",
+  ];
+}
+
+/** Address and mask of an IPv4 network, address and prefix of an IPv6 one, or the value alone. */
+export function splitValue(value: EntryValue): readonly [string, string] {
+  if (value.kind !== "network") return [formatEntryValue(value), ""];
+  const { network } = value;
+  const address = formatEntryValue(value).replace(/\/\d+$/, "");
+  return [address, network.base.family === 4 ? formatMask(network.prefixBits) : `/${network.prefixBits}`];
+}
+
+function details(entry: Entry, now: Instant): readonly string[] {
+  const lines = [];
+  if (entry.value.kind !== "network" || addressCount(entry.value.network) > 1n)
+    lines.push(describeCoverage(entry.value));
+  const end =
+    entry.expiresAt === null
+      ? ""
+      : `; ${entry.expiresAt <= now ? "expired" : "ends"} ${formatInstant(entry.expiresAt)}`;
+  lines.push(`Added by ${printable(entry.addedBy, 40)}, ${formatInstant(entry.addedAt)}${end}`);
+  if (entry.text !== "") lines.push(`Text: ${printable(entry.text, 110)}`);
+  return lines;
+}
+
+function groupFindings(findings: readonly Finding[]): ReadonlyMap<number, readonly Finding[]> {
+  return Map.groupBy(findings, (finding) => finding.entry.id);
+}
+
+// --- as JSON ----------------------------------------------------------------------------------------------------------
+
+export function entryJson(entry: Entry): { readonly [name: string]: Json } {
+  return {
+    id: formatEntryId(entry),
+    list: entry.list,
+    value: formatEntryValue(entry.value),
+    kind: entry.value.kind,
+    covers: entry.value.kind === "network" ? String(addressCount(entry.value.network)) : null,
+    text: entry.text,
+    addedBy: entry.addedBy,
+    addedAt: formatInstant(entry.addedAt),
+    expiresAt: entry.expiresAt === null ? null : formatInstant(entry.expiresAt),
+  };
+}
+
+export function findingJson(finding: Finding): { readonly [name: string]: Json } {
+  const { id, text } = findingMessage(finding);
+  return {
+    kind: finding.kind,
+    entry: formatEntryId(finding.entry),
+    other: "other" in finding ? formatEntryId(finding.other) : null,
+    message: id,
+    text,
+  };
+}
+
+function entryRow(context: CommandContext, entry: Entry, findings: readonly Finding[]): Json {
+  const use = context.operations.policy.use(entry.id);
+  return {
+    ...entryJson(entry),
+    expired: entry.expiresAt !== null && entry.expiresAt <= context.now,
+    hits: use?.hits ?? 0,
+    lastUsedAt: use ? formatInstant(use.lastUsedAt) : null,
+    lastClient: use?.lastClient ?? null,
+    findings: findings.map(findingJson),
+  };
+}

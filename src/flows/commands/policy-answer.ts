@@ -1,0 +1,83 @@
+import { formatInstant } from "../../core/base/time.ts";
+import { formatEntryId, formatEntryValue, describeNetwork } from "../../core/cl/entry-text.ts";
+import { counted, formatCount } from "../../core/cl/layout.ts";
+import { message, type Message } from "../../core/cl/messages.ts";
+import type { Finding } from "../../core/policy/finding.ts";
+import type { Entry } from "../../core/policy/policy.ts";
+import type { ChangeRefusal } from "../operations.ts";
+
+/** `E17 *ACCEPT 10.100.1.2/32`: an entry within a sentence. */
+export function nameEntry(entry: Entry): string {
+  return `${formatEntryId(entry)} ${entry.list} ${formatEntryValue(entry.value)}`;
+}
+
+export function findingMessage(finding: Finding): Message {
+  const { entry } = finding;
+  const name = nameEntry(entry);
+  switch (finding.kind) {
+    case "redundant":
+      return message("SMR0131", name, nameEntry(finding.other));
+    case "shadowed":
+      return message("SMR0132", name, `${formatEntryId(finding.other)} ${formatEntryValue(finding.other.value)}`);
+    case "contradicts":
+      return message("SMR0133", name, nameEntry(finding.other));
+    case "unreachable":
+      return message("SMR0134", name, finding.because);
+    case "wide":
+      return message("SMR0135", name, counted(finding.addresses, "address", "addresses"));
+    case "expired":
+      return message("SMR0136", name, entry.expiresAt === null ? "" : formatInstant(entry.expiresAt));
+  }
+}
+
+export function refusalMessage(refusal: ChangeRefusal, typed: string): Message {
+  switch (refusal.kind) {
+    case "duplicate-entry": {
+      const { entry } = refusal;
+      const since = `${formatEntryId(entry)} (${entry.addedBy}, ${formatInstant(entry.addedAt)}${entry.text === "" ? "" : `: ${entry.text}`})`;
+      return message("SMR0110", formatEntryValue(entry.value), entry.list, since);
+    }
+    case "entry-not-found":
+      return message("SMR0129", typed);
+    case "value-not-for-list":
+      return message("SMR0121", refusal.list);
+    case "too-many-entries":
+      return message("SMR0122", formatCount(refusal.entriesMax));
+    case "nothing-to-change":
+      return message("SMR0123");
+    case "needs-confirmation":
+      return message("SMR0120", refusal.why, counted(refusal.letsIn, "address", "addresses"));
+    case "conflict":
+      return message("SMR0124", String(refusal.version), refusal.by);
+    case "no-policy":
+      return message("SMR0125");
+  }
+}
+
+/** What is near an entry that was not found: the same address with another mask, the name with or without its dot, another list. */
+export function helpToFind(wanted: Entry["value"], list: string, entries: readonly Entry[]): string {
+  const near =
+    entries.find((entry) => entry.list === list && resembles(wanted, entry)) ??
+    entries.find((entry) => resembles(wanted, entry));
+  if (!near) return "";
+  if (near.value.kind === "network") {
+    return `${nameEntry(near)} is there (${describeNetwork(near.value.network)}): RMVSMTPLE ENTRY(${formatEntryId(near)}).`;
+  }
+  return `${nameEntry(near)} is there: RMVSMTPLE ENTRY(${formatEntryId(near)}).`;
+}
+
+function resembles(wanted: Entry["value"], entry: Entry): boolean {
+  const { value } = entry;
+  if (wanted.kind === "network" && value.kind === "network") return formatBase(wanted) === formatBase(value);
+  if (wanted.kind === "host-credentials") return value.kind === "host-credentials" && value.host === wanted.host;
+  const name = domainOf(wanted);
+  return name !== null && domainOf(value) === name;
+}
+
+function formatBase(value: Entry["value"] & { kind: "network" }): string {
+  return formatEntryValue(value).replace(/\/\d+$/, "");
+}
+
+function domainOf(value: Entry["value"]): string | null {
+  return value.kind === "domain" || value.kind === "interface-domain" ? value.domain : null;
+}

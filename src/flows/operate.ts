@@ -1,0 +1,138 @@
+import { AssertionFault } from "../core/base/assert.ts";
+import type { Json } from "../core/base/json.ts";
+import { readCommand, type ReadCommand } from "../core/cl/command.ts";
+import { message, type Diagnostic, type Message } from "../core/cl/messages.ts";
+import { promptText } from "../core/cl/prompt.ts";
+import { placeOf, splitSource, type SourceCommand } from "../core/cl/source.ts";
+import { answer, type Answer } from "./commands/answer.ts";
+import { HANDLERS } from "./commands/handlers.ts";
+import type { Operations } from "./operations.ts";
+
+/**
+ * What came of a command or script. `messages` are for people (to stderr), `output` is what was printed (to stdout), `value` the same
+ * as JSON. Not `ok`: an escape message (severity 40) is among the messages, and the command was not done.
+ */
+export interface CommandResult {
+  readonly ok: boolean;
+  readonly messages: readonly Message[];
+  readonly output: string;
+  readonly value: Json;
+}
+
+/** From this severity on a message says that the command was not done. */
+const FAILED = 30;
+const ESCAPE = 40;
+
+/** Does one command, given by `by`. Text with several commands is a script. */
+export async function runCommand(operations: Operations, text: string, by: string): Promise<CommandResult> {
+  const sources = [...take(splitSource(text), 2)];
+  const [source] = sources;
+  if (!source) return result(answer([message("SMR0031")]), "");
+  return sources.length > 1 ? runScript(operations, text, by) : runSource(operations, source, by);
+}
+
+/** Does the commands of a script in order, each as a whole. It stops at the first that fails; what was done before stays done. */
+export async function runScript(operations: Operations, text: string, by: string): Promise<CommandResult> {
+  const messages: Message[] = [];
+  const outputs: string[] = [];
+  const values: Json[] = [];
+  const done: number[] = [];
+  for (const source of splitSource(text)) {
+    const { line } = placeOf(source, 0);
+    const one = await runSource(operations, source, by, true);
+    messages.push(...one.messages);
+    if (one.output !== "") outputs.push(one.output);
+    values.push({ line, ok: one.ok, messages: one.messages.map(messageJson), value: one.value });
+    if (!one.ok) {
+      messages.push(message("SMR0038", String(line), describeDone(done)));
+      return { ok: false, messages, output: outputs.join("\n\n"), value: values };
+    }
+    done.push(line);
+  }
+  messages.push(message("SMR0037", String(done.length)));
+  return { ok: true, messages, output: outputs.join("\n\n"), value: values };
+}
+
+/** Lines are named while they are few. */
+const LINES_NAMED_MAX = 20;
+
+function describeDone(lines: readonly number[]): string {
+  if (lines.length === 0) return "No command was done before it.";
+  const named =
+    lines.length > LINES_NAMED_MAX ? `${lines.slice(0, LINES_NAMED_MAX).join(", ")} and on` : lines.join(", ");
+  return lines.length === 1
+    ? `The command of line ${named} was done.`
+    : `The ${lines.length} commands of lines ${named} were done.`;
+}
+
+function* take<T>(values: Iterable<T>, count: number): Generator<T> {
+  let left = count;
+  for (const value of values) {
+    if (left-- <= 0) return;
+    yield value;
+  }
+}
+
+async function runSource(
+  operations: Operations,
+  source: SourceCommand,
+  by: string,
+  inScript = false,
+): Promise<CommandResult> {
+  const command = readCommand(source);
+  if (!command.ok) {
+    const several = inScript || source.segments.length > 1;
+    const faults = command.error.diagnostics.map((diagnostic) => faultMessage(diagnostic, source, several));
+    return result(answer(faults), command.error.name);
+  }
+  if (command.value.kind === "prompt") {
+    const { definition } = command.value;
+    return result(
+      answer([message("SMR0039", definition.name)], promptText(definition), { prompt: definition.name }),
+      definition.name,
+    );
+  }
+  const { definition, arguments: args } = command.value;
+  const warnings = args.warnings.map((diagnostic) => message(diagnostic.id, ...diagnostic.with));
+  const done = await execute(operations, command.value, by);
+  return result({ ...done, messages: [...warnings, ...done.messages] }, definition.name);
+}
+
+function faultMessage(diagnostic: Diagnostic, source: SourceCommand, withPlace: boolean): Message {
+  const fault = message(diagnostic.id, ...diagnostic.with);
+  if (!withPlace || diagnostic.at === undefined) return fault;
+  const { line, column } = placeOf(source, diagnostic.at);
+  return { ...fault, text: `${fault.text} (line ${line}, column ${column})` };
+}
+
+/** The edge of the task: trouble of the outside world becomes a message here; a bug does not. */
+async function execute(
+  operations: Operations,
+  command: ReadCommand & { kind: "command" },
+  by: string,
+): Promise<Answer> {
+  const handler = HANDLERS[command.definition.name];
+  if (!handler) throw new AssertionFault(`command ${command.definition.name} has a handler`);
+  try {
+    return await handler({ operations, by, now: operations.now(), text: command.text }, command.arguments);
+  } catch (error) {
+    if (!(error instanceof Error) || isBug(error)) throw error;
+    return answer([message("SMR0901", command.definition.name, error.message)]);
+  }
+}
+
+function isBug(error: Error): boolean {
+  return error instanceof AssertionFault || error instanceof TypeError || error instanceof ReferenceError;
+}
+
+/** Diagnostics end in the escape message that names the command. */
+function result(done: Answer, name: string): CommandResult {
+  const failed = done.messages.some(({ severity }) => severity >= FAILED);
+  const escaped = done.messages.some(({ severity }) => severity >= ESCAPE);
+  const messages = failed && !escaped ? [...done.messages, message("SMR0006", name)] : done.messages;
+  return { ok: !failed, messages, output: done.output, value: done.value };
+}
+
+function messageJson({ id, severity, text }: Message): Json {
+  return { id, severity, text };
+}

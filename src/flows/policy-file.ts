@@ -1,0 +1,105 @@
+import { counted } from "../core/cl/layout.ts";
+import { message, type Message } from "../core/cl/messages.ts";
+import {
+  asNewEntry,
+  diffPolicy,
+  formatPolicy,
+  parsePolicy,
+  type FileFault,
+  type ParsedPolicy,
+} from "../core/cl/policy-text.ts";
+import type { PolicyChange } from "../core/policy/policy.ts";
+import { sealingOf } from "./commands/answer.ts";
+import { describeRelay } from "./commands/attributes.ts";
+import { findingJson } from "./commands/list-entries.ts";
+import { findingMessage, refusalMessage } from "./commands/policy-answer.ts";
+import type { CommandResult } from "./operate.ts";
+import type { Operations } from "./operations.ts";
+
+/** policy export: the whole policy as text; `all` writes every attribute. */
+export function exportPolicy(operations: Operations, all = false): string {
+  const { policy } = operations;
+  return formatPolicy(policy.attributes(), policy.entries().map(asNewEntry), all);
+}
+
+/** policy apply: makes the policy exactly what the file says, in one version, or changes nothing. */
+export async function applyPolicy(
+  operations: Operations,
+  text: string,
+  by: string,
+  confirmed: boolean,
+): Promise<CommandResult> {
+  const parsed = parse(operations, text);
+  if (!parsed.ok) return parsed.result;
+  const { policy } = operations;
+  const lines = differences(operations, parsed.value.change);
+  if (lines.length === 0) return done([message("SMR0709")], "", { version: policy.version(), changes: [] });
+  const changed = await policy.change({
+    change: parsed.value.change,
+    command: `policy apply (${counted(lines.length, "difference")})`,
+    by,
+    confirmed: confirmed || parsed.value.confirmed,
+  });
+  if (!changed.ok) {
+    const refusal = refusalMessage(changed.error, "");
+    return { ok: refusal.severity < 30, messages: [refusal], output: "", value: null };
+  }
+  const { version, findings } = changed.value;
+  const what = `${counted(lines.length, "difference")}. ${describeRelay(policy, operations.now())}`;
+  const messages = [message("SMR0701", what, String(version)), ...findings.map(findingMessage)];
+  return done(messages, lines.join("\n"), { version, changes: lines, findings: findings.map(findingJson) });
+}
+
+/** policy diff: the commands that would make the policy what the file says. */
+export function diffPolicyFile(operations: Operations, text: string): CommandResult {
+  const parsed = parse(operations, text);
+  if (!parsed.ok) return parsed.result;
+  const lines = differences(operations, parsed.value.change);
+  if (lines.length === 0) return done([message("SMR0709")], "", []);
+  return done([message("SMR0710", counted(lines.length, "difference"))], lines.join("\n"), lines);
+}
+
+/** policy check: whether the file can be applied, and what would be odd about the policy it makes. */
+export function checkPolicyFile(operations: Operations, text: string): CommandResult {
+  const parsed = parse(operations, text);
+  if (!parsed.ok) return parsed.result;
+  const { change } = parsed.value;
+  const right = message("SMR0708", counted(change.entries.length, "entry", "entries"));
+  const preview = operations.policy.preview({ change, command: "policy check", by: "", confirmed: true });
+  if (!preview.ok) {
+    const refusal = refusalMessage(preview.error, "");
+    if (refusal.severity >= 30) return { ok: false, messages: [refusal], output: "", value: null };
+    return done([right], "", { findings: [] });
+  }
+  const { findings } = preview.value;
+  return done([right, ...findings.map(findingMessage)], "", { findings: findings.map(findingJson) });
+}
+
+function parse(
+  operations: Operations,
+  text: string,
+): { readonly ok: true; readonly value: ParsedPolicy } | { readonly ok: false; readonly result: CommandResult } {
+  const parsed = parsePolicy(text, operations.now(), sealingOf(operations));
+  return parsed.ok ? { ok: true, value: parsed.value } : { ok: false, result: fileFaults(parsed.error) };
+}
+
+/** The faults of a policy file, with their lines, as the answer of a command. */
+export function fileFaults(faults: readonly FileFault[]): CommandResult {
+  const messages: Message[] = faults.map(({ line, column, message: fault }) => ({
+    ...fault,
+    text: `${fault.text} (line ${line}, column ${column})`,
+  }));
+  messages.push(message("SMR0707", counted(faults.length, "fault")));
+  const value = faults.map(({ line, column, message: { id, text } }) => ({ line, column, id, text }));
+  return { ok: false, messages, output: "", value };
+}
+
+function differences(operations: Operations, change: PolicyChange & { kind: "replace" }): readonly string[] {
+  const { policy } = operations;
+  const before = { attributes: policy.attributes(), entries: policy.entries().map(asNewEntry) };
+  return diffPolicy(before, change);
+}
+
+function done(messages: readonly Message[], output: string, value: CommandResult["value"]): CommandResult {
+  return { ok: true, messages, output, value };
+}
