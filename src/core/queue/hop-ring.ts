@@ -119,6 +119,15 @@ export class HopRing {
     if (hop.runnable) this.enter(hop);
   }
 
+  /** Forgets all trouble: the routes changed, and what was learned belongs to the old ones. */
+  forgive(): void {
+    for (const hop of this.#byKey.values()) {
+      hop.failures = 0;
+      hop.window = hop.windowMax;
+      this.endPause(hop);
+    }
+  }
+
   worked(hop: Hop): void {
     if (hop.failures > 0) {
       hop.failures = 0;

@@ -140,6 +140,17 @@ export class Schedule {
     return this.#attempts[slot] ?? 0;
   }
 
+  /** Whether the attempt of this item has not ended yet. */
+  isActive(slot: Slot, id: QueueId): boolean {
+    const state = this.#state[slot];
+    return this.#id[slot] === id && (state === ACTIVE || state === HOLD_WANTED || state === REMOVE_WANTED);
+  }
+
+  /** Until when the next hop of this item is left alone. */
+  pausedUntil(slot: Slot): Instant {
+    return this.#hopOf(slot).pausedUntil;
+  }
+
   // --- how an attempt ends ----------------------------------------------------------------------------------------------
 
   /** The next hop of this active item can be used: whatever it said to the message, its trouble is over. */
@@ -161,18 +172,22 @@ export class Schedule {
     this.#drop(slot);
   }
 
-  /** The active item is tried again at `dueAt`. */
-  defer(slot: Slot, dueAt: Instant): void {
-    this.#attempts[slot] = Math.min(0xffff, this.attemptsOf(slot) + 1);
+  /** The active item is tried again at `dueAt`. Attempts count that were the message's own affair. */
+  defer(slot: Slot, dueAt: Instant, counts = true): void {
+    if (counts) this.#attempts[slot] = Math.min(0xffff, this.attemptsOf(slot) + 1);
     if (this.#endAttempt(slot)) this.#makeDeferred(slot, dueAt);
     else this.#fulfil(slot, dueAt);
   }
 
-  /** The active item goes to the end of its next hop's line. */
+  /** The active item, whose next hop is in trouble, goes to the end of its line. */
   requeue(slot: Slot): void {
-    this.#attempts[slot] = Math.min(0xffff, this.attemptsOf(slot) + 1);
     if (this.#endAttempt(slot)) this.#makeReady(slot);
     else this.#fulfil(slot, 0);
+  }
+
+  /** Forgets the trouble of every next hop. */
+  forgive(): void {
+    this.#hops.forgive();
   }
 
   // --- what an operator does --------------------------------------------------------------------------------------------

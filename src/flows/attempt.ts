@@ -1,0 +1,148 @@
+// HOT PATH: no allocation beyond the result and its outcomes.
+import type { Instant, Random } from "../core/base/time.ts";
+import { reply, replyClass, type Reply } from "../core/mail/reply.ts";
+import { DELAY_REPORT_MS, nextRetry, RETRY_MS_MIN, type Retry, type RetryPlan } from "../core/queue/backoff.ts";
+import type { ReportedOutcome } from "../core/queue/dsn.ts";
+import { isSettled, type Outcome } from "../core/queue/outcome.ts";
+import { formatHostPort, parseRouteKey } from "../core/queue/route.ts";
+import type { LiveMessage } from "./live-messages.ts";
+import type { Found, NextHopFinder } from "./find-next-hop.ts";
+import type { NextHop, Spool, Transport } from "./ports.ts";
+import type { AttemptOutcomes } from "./settle.ts";
+
+/** What came of one attempt: a reply for each recipient tried, in order. */
+export interface Attempt {
+  readonly nextHop: string;
+  readonly server: string;
+  readonly tls: string;
+  readonly replies: readonly Reply[];
+  readonly routeTrouble: boolean;
+  /** Who reports a success: the next hop, or we, that it was handed on or that it is here. */
+  readonly success: "passed-on" | "relayed" | "delivered";
+}
+
+export const CAPTURE_KEY = "capture";
+const CAPTURED: Reply = reply(250, "2.0.0", "Kept in the capture box");
+
+/** The recipients that this key is for and that are not settled: indices into the envelope. */
+export function recipientsOf(live: LiveMessage, key: string): number[] {
+  const indices: number[] = [];
+  for (let i = 0; i < live.keys.length; i++) {
+    if (live.keys[i] === key && !isSettled(live.outcomes[i] ?? null)) indices.push(i);
+  }
+  return indices;
+}
+
+/** Tries to deliver; null where the content is gone, since the message was removed in the meantime. */
+export async function attempt(
+  live: LiveMessage,
+  key: string,
+  indices: readonly number[],
+  nextHops: NextHopFinder,
+  spool: Spool,
+  transport: Transport,
+): Promise<Attempt | null> {
+  if (key === CAPTURE_KEY) return captured(indices.length);
+  let hop = nextHops.remembered(key);
+  if (hop === null) {
+    const found = await nextHops.find(parseRouteKey(key));
+    if (found.kind !== "hop") return notFound(found, indices.length);
+    hop = found.hop;
+  }
+  const content = live.content ?? (await spool.content(live.id));
+  if (content === null) return null;
+  const all = live.envelope.recipients;
+  const recipients = indices.length === all.length ? all : all.filter((_, i) => indices.includes(i));
+  const result = await transport.send(hop, { id: live.id, envelope: live.envelope, recipients, content });
+  return {
+    nextHop: nextHopText(hop, result.server),
+    server: result.server,
+    tls: result.tls,
+    replies: result.replies,
+    routeTrouble: result.routeTrouble,
+    success: result.dsnPassedOn ? "passed-on" : "relayed",
+  };
+}
+
+function captured(count: number): Attempt {
+  const replies = new Array<Reply>(count).fill(CAPTURED);
+  return { nextHop: CAPTURE_KEY, server: "", tls: "", replies, routeTrouble: false, success: "delivered" };
+}
+
+function notFound(found: Exclude<Found, { kind: "hop" }>, count: number): Attempt {
+  const replies = new Array<Reply>(count).fill(found.reply);
+  return { nextHop: "", server: "", tls: "", replies, routeTrouble: found.kind === "trouble", success: "relayed" };
+}
+
+function nextHopText(hop: NextHop, server: string): string {
+  const answered = hop.servers.find(({ host }) => server.startsWith(`${host} `)) ?? hop.servers[0];
+  return answered ? formatHostPort(answered) : "";
+}
+
+// --- what follows -----------------------------------------------------------------------------------------------------
+
+export interface RetryContext {
+  readonly plan: RetryPlan;
+  readonly queueAgeMs: number;
+  readonly random: Random;
+  readonly now: Instant;
+  /** Attempts before this one. */
+  readonly attempts: number;
+}
+
+/** When recipients that were deferred are tried again, if any were. */
+export function retryOf(context: RetryContext, live: LiveMessage, paused: Instant | null, crowded: boolean): Retry {
+  const { plan, queueAgeMs, random, now, attempts } = context;
+  const retry = nextRetry(plan, attempts + 1, now, live.acceptedAt, queueAgeMs, random);
+  if (retry.kind === "expired") return retry;
+  if (paused !== null) return { kind: "retry", at: paused };
+  // Too many connections at once are no fault of the message: it need not wait as long.
+  return crowded ? { kind: "retry", at: Math.min(retry.at, now + RETRY_MS_MIN) } : retry;
+}
+
+/** The outcomes of an attempt. 4xx and 5xx are kept apart for each recipient; trouble of the route fails nobody. */
+export function outcomesOf(
+  live: LiveMessage,
+  indices: readonly number[],
+  tried: Attempt,
+  retry: Retry,
+  now: Instant,
+): AttemptOutcomes {
+  const passed: Outcome[] = [];
+  const failed: Outcome[] = [];
+  const tell: ReportedOutcome[] = [];
+  for (let i = 0; i < indices.length; i++) {
+    const recipient = indices[i] ?? 0;
+    const answer = tried.replies[i] ?? NO_REPLY;
+    const base = { recipient, at: now, nextHop: tried.nextHop, server: tried.server, reply: answer, tls: tried.tls };
+    const kind = replyClass(answer);
+    if (kind === 2) {
+      const outcome: Outcome = { kind: "delivered", ...base };
+      passed.push(outcome);
+      if (tried.success !== "passed-on") tell.push({ outcome, action: tried.success });
+    } else if (kind === 5 && !tried.routeTrouble) failed.push({ kind: "failed", ...base });
+    else if (retry.kind === "expired") failed.push({ kind: "expired", ...base });
+    else {
+      const outcome: Outcome = { kind: "deferred", ...base, retryAt: retry.at };
+      passed.push(outcome);
+      if (isDelayed(live, recipient, now)) tell.push({ outcome, action: "delayed" });
+    }
+  }
+  return { passed, failed, tell };
+}
+
+const NO_REPLY: Reply = reply(451, "4.5.0", "The next hop did not answer for this recipient");
+
+/**
+ * Whether this is the first attempt that ends after `DELAY_REPORT_MS` in the queue. The attempt before it stands in the spool, so
+ * one warning is given, restarts or not.
+ */
+function isDelayed(live: LiveMessage, recipient: number, now: Instant): boolean {
+  const due = live.acceptedAt + DELAY_REPORT_MS;
+  return now >= due && (live.outcomes[recipient]?.at ?? live.acceptedAt) < due;
+}
+
+/** Whether any recipient of the attempt is to be tried again. */
+export function isAnyDeferred(tried: Attempt): boolean {
+  return tried.routeTrouble || tried.replies.some((answer) => replyClass(answer) !== 2 && replyClass(answer) !== 5);
+}

@@ -1,0 +1,385 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ManualClock } from "../adapters/memory/clock.ts";
+import { SeededRandom } from "../adapters/memory/random.ts";
+import { MemorySpool } from "../adapters/memory/spool.ts";
+import { MimeComposer } from "../adapters/mime/composer.ts";
+import { DEFAULT_LIMITS } from "../core/base/limits.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../core/base/time.ts";
+import type { Domain } from "../core/mail/domain.ts";
+import type { Envelope, Recipient } from "../core/mail/envelope.ts";
+import { ipv4, IPV4_LOOPBACK } from "../core/mail/ip.ts";
+import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
+import { reply, type Reply } from "../core/mail/reply.ts";
+import { DEFAULT_ATTRIBUTES, type Attributes } from "../core/policy/policy.ts";
+import type { AcceptedMessage, QueueId } from "../core/queue/message.ts";
+import { createQueueIds } from "../core/queue/queue-ids.ts";
+import { Deliverer } from "./deliver.ts";
+import type { MxAnswer, NextHop, OutgoingMessage, Resolver, Transport, TransportResult } from "./ports.ts";
+import type { DeliveryConfiguration } from "./routing.ts";
+
+const OK = reply(250, "2.0.0", "Ok");
+const NO_USER = reply(550, "5.1.1", "No such user");
+const LATER = reply(450, "4.2.0", "Try again later");
+
+/** A next hop in code: by default it takes everything; `answer` may say otherwise for each recipient. */
+class FakeTransport implements Transport {
+  readonly sent: { readonly key: string; readonly message: OutgoingMessage }[] = [];
+  answer: (recipient: string, key: string) => Reply = () => OK;
+  trouble: (key: string) => Reply | null = () => null;
+  dsnPassedOn = false;
+  /** Where set, attempts wait for it. */
+  gate: Promise<void> | null = null;
+
+  async send(hop: NextHop, message: OutgoingMessage): Promise<TransportResult> {
+    if (this.gate) await this.gate;
+    this.sent.push({ key: hop.key, message });
+    const trouble = this.trouble(hop.key);
+    const server = trouble ? "" : `${hop.servers[0]?.host} [192.0.2.9]`;
+    const replies = message.recipients.map(
+      ({ forwardPath }) => trouble ?? this.answer(formatMailbox(forwardPath), hop.key),
+    );
+    return { server, tls: "", replies, routeTrouble: trouble !== null, dsnPassedOn: this.dsnPassedOn };
+  }
+
+  connections(): number {
+    return 0;
+  }
+
+  async close(): Promise<void> {}
+}
+
+class FakeResolver implements Resolver {
+  answers = new Map<string, MxAnswer>();
+  async mx(domain: Domain): Promise<MxAnswer> {
+    return this.answers.get(domain) ?? { kind: "mx", hosts: [{ preference: 10, host: `mx.${domain}` }] };
+  }
+  async addresses(): Promise<{ kind: "addresses"; addresses: [ReturnType<typeof ipv4>] }> {
+    return { kind: "addresses", addresses: [ipv4(0xc0000209)] };
+  }
+  async listed(): Promise<"unknown"> {
+    return "unknown";
+  }
+}
+
+function mailbox(text: string): Mailbox {
+  const at = text.lastIndexOf("@");
+  return { localPart: text.slice(0, at), host: { kind: "domain", domain: text.slice(at + 1) as Domain } };
+}
+
+class House {
+  readonly clock = new ManualClock();
+  readonly spool: MemorySpool;
+  readonly transport = new FakeTransport();
+  readonly resolver = new FakeResolver();
+  readonly operations: string[] = [];
+  readonly outcomes: string[] = [];
+  attributes: Attributes = DEFAULT_ATTRIBUTES;
+  version = 1;
+  readonly nextQueueId: () => QueueId;
+  readonly deliverer: Deliverer;
+
+  constructor(delivery: Partial<DeliveryConfiguration> = {}, spool = new MemorySpool(), highest = 0) {
+    this.spool = spool;
+    this.nextQueueId = createQueueIds(this.clock, highest);
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const house = this;
+    this.deliverer = new Deliverer({
+      hostname: "relay.example",
+      delivery: { mode: "mx", smarthost: null, local: null, ...delivery },
+      limits: DEFAULT_LIMITS,
+      clock: this.clock,
+      random: new SeededRandom(1),
+      spool,
+      transport: this.transport,
+      resolver: this.resolver,
+      cryptography: { unseal: () => null },
+      recorder: {
+        outcome: ({ recipient, outcome }) => void this.outcomes.push(`${recipient} ${outcome.kind}`),
+        operation: ({ text }) => void this.operations.push(text),
+      },
+      composer: new MimeComposer(),
+      own: { isOwnName: () => false, isOwnAddress: () => false, isOwnListener: () => false },
+      policy: {
+        compiled: () => ({
+          get version() {
+            return house.version;
+          },
+          get attributes() {
+            return house.attributes;
+          },
+          isLocal: () => false,
+          isNear: () => false,
+        }),
+        entries: () => [],
+      },
+      nextQueueId: this.nextQueueId,
+    });
+  }
+
+  /** Puts a message into the spool and hands it over, as the receiver does. */
+  async accept(recipients: (string | Recipient)[], envelope: Partial<Envelope> = {}): Promise<AcceptedMessage> {
+    const octets = new TextEncoder().encode("Subject: greeting\r\n\r\nHello\r\n");
+    const message: AcceptedMessage = {
+      id: this.nextQueueId(),
+      acceptedAt: this.clock.now(),
+      origin: { client: IPV4_LOOPBACK, helo: "client.example", user: null, protocol: "ESMTP" },
+      envelope: {
+        reversePath: mailbox("sender@inside.example"),
+        recipients: recipients.map((one) => (typeof one === "string" ? { forwardPath: mailbox(one) } : one)),
+        body: "7BIT",
+        smtpUtf8: false,
+        ...envelope,
+      },
+      content: { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines: false },
+    };
+    const put = await this.spool.put(message);
+    assert.ok(put.ok);
+    this.deliverer.accept(message);
+    return message;
+  }
+
+  /** Lets everything that can happen now happen; MIME is written over several turns of the loop. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 60; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Time passes in small steps, so that what one timer began can end before the next. */
+  async pass(durationMs: number, stepMs = MINUTE_MS): Promise<void> {
+    for (let left = durationMs; left > 0; left -= stepMs) await this.clock.run(Math.min(stepMs, left));
+    await this.settle();
+  }
+}
+
+async function started(delivery: Partial<DeliveryConfiguration> = {}): Promise<House> {
+  const house = new House(delivery);
+  await house.deliverer.start();
+  return house;
+}
+
+function sentTo(house: House): string[] {
+  return house.transport.sent.map(
+    ({ key, message }) =>
+      `${key} <${message.envelope.reversePath ? formatMailbox(message.envelope.reversePath) : ""}> ${message.recipients
+        .map(({ forwardPath }) => formatMailbox(forwardPath))
+        .join(",")}`,
+  );
+}
+
+function contentText(message: OutgoingMessage | undefined): string {
+  assert.equal(message?.content.kind, "memory");
+  return message?.content.kind === "memory" ? Buffer.concat(message.content.chunks).toString("utf8") : "";
+}
+
+test("a fresh message is delivered from memory, once for each next hop, and leaves the spool", async () => {
+  const house = await started();
+  await house.accept(["a@one.example", "b@two.example", "c@one.example"]);
+  await house.settle();
+  assert.deepEqual(sentTo(house).sort(), [
+    "mx:one.example <sender@inside.example> a@one.example,c@one.example",
+    "mx:two.example <sender@inside.example> b@two.example",
+  ]);
+  assert.equal((await house.spool.counts()).queued, 0);
+  assert.equal(house.outcomes.length, 3);
+});
+
+test("in mode capture everything ends in the capture box", async () => {
+  const house = await started({ mode: "capture" });
+  const message = await house.accept(["a@one.example"]);
+  await house.settle();
+  assert.deepEqual(await house.spool.counts().then(({ queued, captured }) => ({ queued, captured })), {
+    queued: 0,
+    captured: 1,
+  });
+  assert.equal(house.transport.sent.length, 0);
+  const entry = await house.deliverer.find(message.id);
+  assert.equal(entry?.state, "captured");
+  assert.equal(entry?.message.outcomes[0]?.nextHop, "capture");
+});
+
+test("4xx and 5xx are kept apart: one report tells of the failures when everything else rests", async () => {
+  const house = await started();
+  house.transport.answer = (recipient) =>
+    recipient.startsWith("bad") ? NO_USER : recipient.startsWith("slow") ? LATER : OK;
+  await house.accept(["good@one.example", "bad1@one.example", "slow@one.example", "bad2@two.example"]);
+  await house.settle();
+  const reports = house.transport.sent.filter(({ message }) => message.envelope.reversePath === null);
+  assert.equal(reports.length, 1);
+  const text = contentText(reports[0]?.message);
+  assert.match(text, /Final-Recipient: rfc822; bad1@one\.example/);
+  assert.match(text, /Final-Recipient: rfc822; bad2@two\.example/);
+  assert.doesNotMatch(text, /good@|slow@/);
+  assert.equal((await house.spool.counts()).queued, 1);
+
+  house.transport.answer = () => OK;
+  house.transport.sent.length = 0;
+  await house.pass(40 * MINUTE_MS);
+  assert.deepEqual(sentTo(house), ["mx:one.example <sender@inside.example> slow@one.example"]);
+  assert.equal((await house.spool.counts()).queued, 0);
+});
+
+test("a failure is not reported to the null reverse-path, nor where NOTIFY=NEVER", async () => {
+  const house = await started();
+  house.transport.answer = () => NO_USER;
+  await house.accept(["a@one.example"], { reversePath: null });
+  await house.accept([{ forwardPath: mailbox("b@one.example"), notify: "NEVER" }]);
+  await house.settle();
+  assert.equal(house.transport.sent.length, 2);
+  assert.equal((await house.spool.counts()).queued, 0);
+});
+
+test("a success is reported where it was asked for, unless the next hop took the duty over", async () => {
+  for (const passedOn of [false, true]) {
+    const house = await started();
+    house.transport.dsnPassedOn = passedOn;
+    await house.accept([{ forwardPath: mailbox("a@one.example"), notify: ["SUCCESS"] }]);
+    await house.settle();
+    const reports = house.transport.sent.filter(({ message }) => message.envelope.reversePath === null);
+    assert.equal(reports.length, passedOn ? 0 : 1);
+    if (!passedOn) assert.match(contentText(reports[0]?.message), /Action: relayed/);
+  }
+});
+
+test("retries follow RTYMIN, RTYHOUR and RTYDAY, warn once after four hours and end after five days with a report", async () => {
+  const house = await started();
+  house.transport.answer = (_recipient, key) => (key === "mx:one.example" ? LATER : OK);
+  const message = await house.accept(["a@one.example"]);
+  await house.settle();
+  const attempts = (): number => house.transport.sent.filter(({ key }) => key === "mx:one.example").length;
+  assert.equal(attempts(), 1);
+  await house.pass(25 * MINUTE_MS);
+  assert.equal(attempts(), 1);
+  await house.pass(80 * MINUTE_MS);
+  assert.equal(attempts(), 4);
+  const reports = (): string[] =>
+    house.transport.sent
+      .filter(({ message: { envelope } }) => envelope.reversePath === null)
+      .map((one) => contentText(one.message));
+  await house.pass(3 * HOUR_MS);
+  assert.equal(reports().length, 1);
+  assert.match(reports()[0] ?? "", /Action: delayed/);
+  assert.equal((await house.deliverer.find(message.id))?.state, "deferred");
+  await house.pass(5 * DAY_MS, 10 * MINUTE_MS);
+  assert.equal(reports().length, 2);
+  assert.match(reports()[1] ?? "", /Action: failed\r\nStatus: 4\.4\.7/);
+  assert.equal((await house.spool.counts()).queued, 0);
+  assert.ok(attempts() >= 25 && attempts() <= 31, `${attempts()} attempts`);
+});
+
+test("a next hop in trouble is probed while its messages wait, and others flow", async () => {
+  const house = await started();
+  const down = reply(451, "4.4.1", "connection refused");
+  house.transport.trouble = (key) => (key === "mx:down.example" ? down : null);
+  for (let i = 0; i < 50; i++) await house.accept([`u${i}@down.example`]);
+  await house.accept(["u@up.example"]);
+  await house.settle();
+  const tried = (): number => house.transport.sent.filter(({ key }) => key === "mx:down.example").length;
+  const atFirst = tried();
+  assert.ok(atFirst <= 21, `${atFirst} attempts before the trouble was known`);
+  assert.ok(sentTo(house).some((line) => line.startsWith("mx:up.example")));
+  await house.pass(10 * MINUTE_MS);
+  assert.ok(tried() - atFirst <= 6, `${tried() - atFirst} probes in ten minutes`);
+  assert.equal((await house.deliverer.summary()).queued, 50);
+  house.transport.trouble = () => null;
+  await house.pass(2 * HOUR_MS);
+  assert.equal((await house.spool.counts()).queued, 0);
+  assert.equal(house.transport.sent.filter(({ message }) => message.envelope.reversePath === null).length, 0);
+});
+
+test("a clock that is set ten days ahead bounces nothing without a try", async () => {
+  const house = await started();
+  house.transport.trouble = (key) => (key === "mx:down.example" ? reply(451, "4.4.1", "down") : null);
+  house.transport.answer = (_recipient, key) => (key === "mx:slow.example" ? LATER : OK);
+  for (let i = 0; i < 30; i++) await house.accept([`u${i}@down.example`]);
+  await house.accept(["u@slow.example"]);
+  await house.pass(10 * MINUTE_MS);
+  house.clock.jump(house.clock.now() + 10 * DAY_MS);
+  house.transport.trouble = () => null;
+  house.transport.answer = () => OK;
+  await house.pass(2 * HOUR_MS);
+  assert.equal((await house.spool.counts()).queued, 0);
+  assert.equal(house.transport.sent.filter(({ message }) => message.envelope.reversePath === null).length, 0);
+});
+
+test("start() takes in what the spool has, with its due times, and delivers nothing twice", async () => {
+  const spool = new MemorySpool();
+  const before = new House({}, spool);
+  await before.deliverer.start();
+  before.transport.answer = (recipient) => (recipient.startsWith("slow") ? LATER : OK);
+  await before.accept(["slow@one.example", "done@one.example"]);
+  await before.settle();
+  await before.accept(["held@one.example"], {}).catch(() => {});
+  await before.deliverer.stop(0);
+
+  const after = new House({}, spool, before.nextQueueId());
+  after.clock.advance(MINUTE_MS);
+  await after.deliverer.start();
+  await after.settle();
+  assert.deepEqual(sentTo(after), []);
+  await after.pass(40 * MINUTE_MS);
+  assert.deepEqual(sentTo(after), ["mx:one.example <sender@inside.example> slow@one.example"]);
+});
+
+test("hold, release, retry and remove work by id, sender, recipient and next hop", async () => {
+  const house = await started();
+  house.transport.answer = () => LATER;
+  const first = await house.accept(["a@one.example"]);
+  await house.accept(["b@two.example"], { reversePath: mailbox("other@inside.example") });
+  await house.accept(["c@three.example"]);
+  await house.settle();
+  const { deliverer } = house;
+  assert.equal(await deliverer.hold({ ids: [first.id] }, "QSECOFR"), 1);
+  assert.equal((await deliverer.find(first.id))?.state, "held");
+  assert.equal(await deliverer.hold({ reversePath: "other@inside.example" }, "QSECOFR"), 1);
+  assert.equal((await deliverer.list({ states: ["held"] }, 10)).length, 2);
+  house.transport.answer = () => OK;
+  assert.equal(await deliverer.retry({ nextHop: "three.example" }, "QSECOFR"), 1);
+  await house.settle();
+  assert.equal((await house.spool.counts()).queued, 2);
+  assert.equal(await deliverer.release({ recipient: "@two.example" }, "QSECOFR"), 1);
+  await house.settle();
+  assert.equal((await house.spool.counts()).queued, 1);
+  assert.equal(await deliverer.remove({ ids: [first.id] }, "QSECOFR"), 1);
+  assert.equal((await house.spool.counts()).queued, 0);
+  assert.deepEqual(house.operations.length, 5);
+});
+
+test("null MX and a domain that does not exist fail at once, with the code that says so", async () => {
+  const house = await started();
+  house.resolver.answers.set("null.example", { kind: "null-mx" });
+  house.resolver.answers.set("gone.example", { kind: "no-such-domain" });
+  house.resolver.answers.set("dns.example", { kind: "trouble", reason: "SERVFAIL" });
+  await house.accept(["a@null.example"]);
+  await house.accept(["b@gone.example"]);
+  await house.accept(["c@dns.example"]);
+  await house.settle();
+  const reports = house.transport.sent.map(({ message }) => contentText(message)).join("\n");
+  assert.match(reports, /Status: 5\.1\.10/);
+  assert.match(reports, /Status: 5\.1\.2/);
+  assert.equal((await house.spool.counts()).queued, 1);
+});
+
+test("MAILROUTER sends what waits the new way", async () => {
+  const house = await started();
+  house.transport.trouble = (key) => (key.startsWith("mx:") ? reply(451, "4.4.1", "down") : null);
+  for (let i = 0; i < 5; i++) await house.accept([`u${i}@one.example`]);
+  await house.settle();
+  house.attributes = { ...DEFAULT_ATTRIBUTES, MAILROUTER: "router.example" };
+  house.version = 2;
+  await house.pass(5 * MINUTE_MS);
+  assert.equal((await house.spool.counts()).queued, 0);
+  assert.ok(sentTo(house).some((line) => line.startsWith("smarthost:router.example:25 ")));
+});
+
+test("a message whose delivery fails inside the relay is held after the third time", async () => {
+  const house = await started();
+  house.transport.answer = (recipient) => {
+    if (recipient.startsWith("poison")) throw new Error("broken");
+    return OK;
+  };
+  const poison = await house.accept(["poison@one.example"]);
+  await house.accept(["fine@one.example"]);
+  await house.pass(20 * MINUTE_MS);
+  assert.equal((await house.deliverer.find(poison.id))?.state, "held");
+  assert.equal((await house.spool.counts()).queued, 1);
+});

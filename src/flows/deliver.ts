@@ -1,0 +1,374 @@
+// HOT PATH: from the next hop's last reply to the next message about 10 µs besides system calls.
+import type { Limits } from "../core/base/limits.ts";
+import { MINUTE_MS, type Instant, type Random } from "../core/base/time.ts";
+import type { Entry, ListName } from "../core/policy/policy.ts";
+import { attemptsUntil, longestRetryMs, RETRY_MS_MIN } from "../core/queue/backoff.ts";
+import { formatQueueId, type AcceptedMessage, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
+import { isSettled, type Outcome } from "../core/queue/outcome.ts";
+import { Schedule, type Slot } from "../core/queue/schedule.ts";
+import { attempt, CAPTURE_KEY, isAnyDeferred, outcomesOf, recipientsOf, retryOf, type Attempt } from "./attempt.ts";
+import { NextHopFinder, type OwnHost } from "./find-next-hop.ts";
+import { LiveMessages, type LiveMessage } from "./live-messages.ts";
+import type { QueueEntry, QueueFilter, QueueOperations, QueueSummary } from "./operations.ts";
+import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Transport } from "./ports.ts";
+import { Routing, type DeliveryConfiguration, type DeliveryPolicy } from "./routing.ts";
+import { Settlement, type DeliveryRecorder } from "./settle.ts";
+import { SteadyTime } from "./steady-time.ts";
+import { WaitingRoom } from "./waiting-room.ts";
+import { QueueDesk } from "./work-queue.ts";
+
+export interface DelivererOptions {
+  readonly hostname: string;
+  readonly delivery: DeliveryConfiguration;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly spool: Spool;
+  readonly transport: Transport;
+  readonly resolver: Resolver;
+  readonly cryptography: Pick<Cryptography, "unseal">;
+  readonly recorder: DeliveryRecorder;
+  readonly composer: ReportComposer;
+  readonly own: OwnHost;
+  /** The policy of this moment, and its entries for *HOSTAUTH and *CLTBIND. */
+  readonly policy: { compiled(): DeliveryPolicy | null; entries(list: ListName): readonly Entry[] };
+  readonly nextQueueId: () => QueueId;
+}
+
+/** The schedule is looked at this often at least: for clocks that were set and policies that changed. */
+const HEARTBEAT_MS = MINUTE_MS;
+/** Messages a page of recovery. */
+const PAGE = 500;
+/** Attempts that may end in a fault of ours before a message is held: it must not wear out the rest of the queue. */
+const FAULTS_MAX = 3;
+/** Captures at once: they wait for the disk only, and share its syncs. */
+const CAPTURE_WINDOW = 1_000;
+
+/** Delivers what is queued: attempts as the schedule says, outcomes into the spool, reports to senders. */
+export class Deliverer implements QueueOperations {
+  readonly #options: DelivererOptions;
+  readonly #time: SteadyTime;
+  readonly #schedule: Schedule;
+  readonly #routing: Routing;
+  readonly #nextHops: NextHopFinder;
+  readonly #lives: LiveMessages;
+  readonly #settlement: Settlement;
+  readonly #waitingRoom: WaitingRoom;
+  readonly #desk: QueueDesk;
+  readonly #faults = new Map<QueueId, number>();
+  /** Ids accepted while recovery reads the spool, so that none is taken twice; null afterwards. */
+  #recovering: Set<QueueId> | null = null;
+  #timer: Timer | null = null;
+  #timerAt: Instant = Infinity;
+  #running = 0;
+  #started = false;
+  #stopping = false;
+  #idle: (() => void) | null = null;
+
+  constructor(options: DelivererOptions) {
+    const { clock, random, spool, limits, own, policy, recorder } = options;
+    this.#options = options;
+    this.#time = new SteadyTime(clock);
+    this.#routing = new Routing(
+      options.delivery,
+      () => policy.compiled(),
+      (address) => own.isOwnAddress(address),
+    );
+    this.#schedule = new Schedule(this.#routing.attributes.MAXOUTEMM, {
+      windowOf: (key) => (key === CAPTURE_KEY ? CAPTURE_WINDOW : limits.connectionsPerNextHop),
+      random,
+    });
+    this.#nextHops = new NextHopFinder({ ...options, entries: (list) => policy.entries(list) });
+    this.#lives = new LiveMessages(spool, limits.queueMemoryOctets, (message) => this.#routing.keysOf(message));
+    this.#settlement = new Settlement({
+      clock,
+      spool,
+      recorder,
+      report: options,
+      accept: (report) => this.accept(report),
+      isQuiet: (id) => this.#schedule.isQuiet(id),
+    });
+    this.#waitingRoom = new WaitingRoom({
+      schedule: this.#schedule,
+      lives: this.#lives,
+      settlement: this.#settlement,
+      time: this.#time,
+      clock,
+      queueAgeMs: limits.queueAgeMs,
+    });
+    this.#desk = new QueueDesk({
+      ...options,
+      schedule: this.#schedule,
+      time: this.#time,
+      isLive: (id) => this.#lives.get(id) !== undefined,
+      keysOf: (message) => this.#routing.keysOf(message),
+      wake: () => this.#pump(),
+    });
+    this.#routing.onChange = () => this.#onPolicyChange();
+    this.#onPolicyChange();
+  }
+
+  // --- life -------------------------------------------------------------------------------------------------------------
+
+  /** Begins to deliver and takes in what the spool has, page by page; resolves when all of it is in the schedule. */
+  async start(): Promise<void> {
+    this.#started = true;
+    this.#recovering = new Set();
+    this.#pump();
+    let after = 0;
+    for (;;) {
+      const page = await this.#options.spool.load(after, PAGE);
+      for (const message of page) {
+        if (!this.#recovering.has(message.id) && !this.#schedule.has(message.id)) await this.#recover(message);
+      }
+      const last = page.at(-1);
+      this.#pump();
+      if (!last || this.#stopping) break;
+      after = last.id;
+    }
+    this.#recovering = null;
+  }
+
+  /** Starts nothing more, lets attempts end until the deadline, and writes their outcomes. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#timerAt = Infinity;
+    await this.#options.transport.close(deadlineMs);
+    const timer = this.#options.clock.after(STOP_GRACE_MS, () => {
+      this.#settlement.giveUp();
+      this.#idle?.();
+    });
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await this.#settlement.drain();
+    timer.cancel();
+  }
+
+  /** Takes a message that is safe in the spool; delivers it straight from memory as soon as its turn comes. Never throws or waits. */
+  accept(message: AcceptedMessage): void {
+    if (this.#stopping || !this.#started) return;
+    this.#recovering?.add(message.id);
+    const keys = this.#lives.keep(message);
+    const now = this.#time.now();
+    const acceptedAt = message.acceptedAt;
+    if (keys.length === 1) this.#schedule.add(message.id, keys[0] ?? "", acceptedAt, 0, now, now);
+    else for (const key of new Set(keys)) this.#schedule.add(message.id, key, acceptedAt, 0, now, now);
+    this.#pump();
+  }
+
+  // --- QueueOperations --------------------------------------------------------------------------------------------------
+
+  list(filter: QueueFilter, limit: number): Promise<readonly QueueEntry[]> {
+    return this.#desk.list(filter, limit);
+  }
+
+  find(id: QueueId): Promise<QueueEntry | null> {
+    return this.#desk.find(id);
+  }
+
+  content(id: QueueId, octetsMax: number): Promise<Uint8Array | null> {
+    return this.#desk.content(id, octetsMax);
+  }
+
+  hold(filter: QueueFilter, by: string): Promise<number> {
+    return this.#desk.hold(filter, by);
+  }
+
+  release(filter: QueueFilter, by: string): Promise<number> {
+    return this.#desk.release(filter, by);
+  }
+
+  retry(filter: QueueFilter, by: string): Promise<number> {
+    return this.#desk.retry(filter, by);
+  }
+
+  remove(filter: QueueFilter, by: string): Promise<number> {
+    return this.#desk.remove(filter, by);
+  }
+
+  summary(): Promise<QueueSummary> {
+    return this.#desk.summary();
+  }
+
+  // --- the schedule -----------------------------------------------------------------------------------------------------
+
+  #pump(): void {
+    if (this.#stopping || !this.#started) return;
+    const now = this.#time.now();
+    for (let slot = this.#schedule.start(now); slot >= 0; slot = this.#schedule.start(now)) void this.#run(slot);
+    this.#setTimer(now);
+  }
+
+  /** One timer, for the next thing that time makes due. It is set anew only where that comes earlier than before. */
+  #setTimer(now: Instant): void {
+    const at = Math.min(this.#schedule.wakeAt(), now + HEARTBEAT_MS);
+    if (this.#timerAt <= at) return;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = this.#time.after(Math.max(0, at - now), () => this.#onTimer());
+  }
+
+  #onTimer(): void {
+    this.#timer = null;
+    this.#timerAt = Infinity;
+    this.#routing.refresh();
+    for (const live of this.#lives.unreported()) {
+      if (this.#schedule.isQuiet(live.id)) void this.#tellFailures(live);
+    }
+    this.#pump();
+  }
+
+  #onPolicyChange(): void {
+    this.#schedule.attemptsMax = this.#routing.attributes.MAXOUTEMM;
+    this.#nextHops.forget();
+    this.#schedule.forgive();
+  }
+
+  async #recover(message: QueuedMessage): Promise<void> {
+    const keys = this.#routing.keysOf(message);
+    const unsettled = new Map<string, Outcome | null>();
+    for (const [i, key] of keys.entries()) {
+      const outcome = message.outcomes[i] ?? null;
+      if (!isSettled(outcome)) unsettled.set(key, outcome);
+    }
+    if (unsettled.size === 0) await this.#options.spool.settle(message.id, [], "remove");
+    const now = this.#time.now();
+    const plan = this.#routing.plan;
+    for (const [key, outcome] of unsettled) {
+      const attempts = outcome === null ? 0 : attemptsUntil(plan, outcome.at - message.acceptedAt);
+      // The clock may have been set since: no due time is believed beyond the longest interval.
+      const dueAt = Math.min(this.#time.fromWall(outcome?.retryAt ?? 0), now + longestRetryMs(plan));
+      this.#schedule.add(message.id, key, message.acceptedAt, attempts, dueAt, now);
+    }
+    if (message.held) this.#schedule.hold(message.id);
+  }
+
+  // --- one attempt ------------------------------------------------------------------------------------------------------
+
+  /** Never throws: what goes wrong with one message is its own affair. */
+  async #run(slot: Slot): Promise<void> {
+    this.#running++;
+    const id = this.#schedule.idOf(slot);
+    try {
+      const live = this.#lives.get(id) ?? (await this.#lives.load(id));
+      if (live === null) this.#schedule.settle(slot);
+      else await this.#deliver(slot, live);
+    } catch (error) {
+      this.#endFaulty(slot, id, error);
+    }
+    this.#running--;
+    if (this.#running === 0) this.#idle?.();
+    this.#pump();
+  }
+
+  async #deliver(slot: Slot, live: LiveMessage): Promise<void> {
+    const key = this.#schedule.keyOf(slot);
+    const indices = recipientsOf(live, key);
+    live.active++;
+    try {
+      if (indices.length === 0) {
+        this.#reroute(slot, live);
+        return;
+      }
+      const { spool, transport } = this.#options;
+      const tried = await attempt(live, key, indices, this.#nextHops, spool, transport);
+      if (tried === null) this.#schedule.settle(slot);
+      else await this.#conclude(slot, live, key, indices, tried);
+    } finally {
+      live.active--;
+      if (live.active === 0 && live.unreported.length === 0 && this.#mayDrop(live.id)) this.#lives.drop(live);
+    }
+  }
+
+  #mayDrop(id: QueueId): boolean {
+    return !this.#schedule.has(id) || this.#schedule.isQuiet(id);
+  }
+
+  /** The routes changed since the item was made: what is left of the message goes the new way. */
+  #reroute(slot: Slot, live: LiveMessage): void {
+    const known = new Set(this.#schedule.itemsOf(live.id).map(({ nextHop }) => nextHop));
+    const now = this.#time.now();
+    const attempts = this.#schedule.attemptsOf(slot);
+    for (const key of new Set(live.keys)) {
+      if (known.has(key) || recipientsOf(live, key).length === 0) continue;
+      this.#schedule.add(live.id, key, live.acceptedAt, attempts, now, now);
+    }
+    this.#schedule.settle(slot);
+  }
+
+  async #conclude(
+    slot: Slot,
+    live: LiveMessage,
+    key: string,
+    indices: readonly number[],
+    tried: Attempt,
+  ): Promise<void> {
+    const now = this.#options.clock.now();
+    let paused: Instant | null = null;
+    let crowded = false;
+    if (!tried.routeTrouble) {
+      this.#schedule.worked(slot);
+      this.#waitingRoom.ended(key);
+    } else if (this.#schedule.troubled(slot, this.#time.now()) === "crowded") crowded = true;
+    else paused = this.#time.toWall(this.#schedule.pausedUntil(slot));
+    const context = {
+      plan: this.#routing.plan,
+      queueAgeMs: this.#options.limits.queueAgeMs,
+      random: this.#options.random,
+      now,
+      attempts: this.#schedule.attemptsOf(slot),
+    };
+    const deferred = isAnyDeferred(tried);
+    const retry = deferred ? retryOf(context, live, paused, crowded) : NO_RETRY;
+    const outcomes = outcomesOf(live, indices, tried, retry, now);
+    if (!deferred || retry.kind === "expired") {
+      // Room at the next hop is free at once; a capture is done when the disk says so.
+      if (key === CAPTURE_KEY) live.captured = true;
+      else this.#schedule.settle(slot);
+    } else if (paused !== null) this.#schedule.requeue(slot);
+    else this.#schedule.defer(slot, this.#time.fromWall(retry.at), !crowded);
+    if (paused !== null) void this.#waitingRoom.probed(key, tried);
+    if (key !== CAPTURE_KEY) {
+      this.#pump();
+      await this.#settlement.settle(live, outcomes);
+      return;
+    }
+    await this.#settlement.settle(live, outcomes);
+    this.#schedule.settle(slot);
+  }
+
+  async #tellFailures(live: LiveMessage): Promise<void> {
+    live.active++;
+    try {
+      await this.#settlement.settle(live, { passed: [], failed: [], tell: [] });
+    } finally {
+      live.active--;
+      if (live.active === 0 && this.#mayDrop(live.id)) this.#lives.drop(live);
+    }
+  }
+
+  /** An attempt that ended in a fault of our own: tried again later, held after the third. */
+  #endFaulty(slot: Slot, id: QueueId, error: unknown): void {
+    const { clock, recorder, spool } = this.#options;
+    const faults = (this.#faults.get(id) ?? 0) + 1;
+    const held = faults >= FAULTS_MAX;
+    if (held) {
+      this.#faults.delete(id);
+      this.#schedule.hold(id);
+      void spool.hold([id], true).catch(() => {});
+    } else this.#faults.set(id, faults);
+    if (this.#schedule.isActive(slot, id)) this.#schedule.defer(slot, this.#time.now() + 5 * RETRY_MS_MIN);
+    const why = error instanceof Error ? error.message : String(error);
+    const text = `Delivering ${formatQueueId(id)} failed inside the relay${held ? ", it is held" : ""}: ${why}`;
+    recorder.operation({ at: clock.now(), by: "*SYSTEM", text });
+  }
+}
+
+const NO_RETRY = { kind: "expired" } as const;
+/** After the connections are closed, outcomes are written within this time or at the next start. */
+const STOP_GRACE_MS = 5_000;

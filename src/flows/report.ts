@@ -1,0 +1,110 @@
+import type { Limits } from "../core/base/limits.ts";
+import type { Content } from "../core/mail/content.ts";
+import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
+import { formatMailbox } from "../core/mail/mailbox.ts";
+import { composeReport, headerOf, joined, type ReportedOutcome } from "../core/queue/dsn.ts";
+import { formatQueueId, type AcceptedMessage, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
+import type { Clock, ReportComposer, ReportMail, Spool } from "./ports.ts";
+
+export interface ReportOptions {
+  readonly hostname: string;
+  readonly clock: Clock;
+  readonly spool: Pick<Spool, "content" | "readFile">;
+  readonly composer: ReportComposer;
+  readonly limits: Limits;
+  readonly nextQueueId: () => QueueId;
+}
+
+/**
+ * Makes the DSN about these recipients of a message: from the null reverse-path to the reverse-path (RFC 3464 §2), so that it is
+ * never answered by another. `content` is that of the message where it is at hand.
+ */
+export async function makeReport(
+  options: ReportOptions,
+  message: QueuedMessage,
+  reported: readonly ReportedOutcome[],
+  content: Content | null,
+): Promise<AcceptedMessage | null> {
+  const sender = message.envelope.reversePath;
+  if (sender === null) return null;
+  const { hostname, clock, limits } = options;
+  const id = options.nextQueueId();
+  const report = composeReport(hostname, message, reported, message.acceptedAt + limits.queueAgeMs);
+  const international = report.international || !isAscii(formatMailbox(sender));
+  const mail = await options.composer.composeReport({
+    from: `MAILER-DAEMON@${hostname}`,
+    to: formatMailbox(sender),
+    subject: report.subject,
+    date: clock.now(),
+    messageId: `<${formatQueueId(id)}.report@${hostname}>`,
+    text: report.text,
+    status: report.status,
+    returned: await returnedOf(options, message, reported, content),
+    international,
+  });
+  return {
+    id,
+    acceptedAt: clock.now(),
+    origin: { client: IPV4_LOOPBACK, helo: hostname, user: null, protocol: "report" },
+    envelope: {
+      reversePath: null,
+      recipients: [{ forwardPath: sender, notify: "NEVER" }],
+      body: mail.eightBit ? "8BITMIME" : "7BIT",
+      smtpUtf8: international,
+    },
+    content: {
+      kind: "memory",
+      chunks: [mail.octets],
+      sizeOctets: mail.octets.length,
+      dotLines: hasDotLines(mail.octets),
+    },
+  };
+}
+
+/** The whole message where RET=FULL asks for it, a failure is reported and it is small; else its header (RFC 3461 §4.3). */
+async function returnedOf(
+  options: ReportOptions,
+  message: QueuedMessage,
+  reported: readonly ReportedOutcome[],
+  content: Content | null,
+): Promise<ReportMail["returned"]> {
+  const octetsMax = options.limits.returnedOctets;
+  const chunks = await firstOctets(options, message.id, content, octetsMax);
+  const failed = reported.some(({ action }) => action === "failed");
+  if (message.envelope.ret === "FULL" && failed && message.sizeOctets <= octetsMax) {
+    return { kind: "message", octets: joined(chunks, octetsMax) };
+  }
+  return { kind: "headers", octets: headerOf(chunks, octetsMax) };
+}
+
+async function firstOctets(
+  options: ReportOptions,
+  id: QueueId,
+  known: Content | null,
+  octetsMax: number,
+): Promise<readonly Uint8Array[]> {
+  const content = known ?? (await options.spool.content(id));
+  if (content === null) return [];
+  if (content.kind === "memory") return content.chunks;
+  const chunks: Uint8Array[] = [];
+  let octets = 0;
+  for await (const chunk of options.spool.readFile(content)) {
+    chunks.push(chunk);
+    octets += chunk.length;
+    if (octets >= octetsMax) break;
+  }
+  return chunks;
+}
+
+function hasDotLines(octets: Uint8Array): boolean {
+  const DOT = 0x2e;
+  const LF = 0x0a;
+  for (let at = octets.indexOf(DOT); at >= 0; at = octets.indexOf(DOT, at + 1)) {
+    if (at === 0 || octets[at - 1] === LF) return true;
+  }
+  return false;
+}
+
+function isAscii(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}

@@ -1,0 +1,156 @@
+// HOT PATH: one outcome, one write to the spool and one journal event a recipient; reports are rare.
+import { formatMailbox } from "../core/mail/mailbox.ts";
+import { describeReply } from "../core/mail/reply.ts";
+import { isReportOwed, type ReportedOutcome } from "../core/queue/dsn.ts";
+import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
+import { isSettled, type Outcome } from "../core/queue/outcome.ts";
+import type { LiveMessage } from "./live-messages.ts";
+import type { Clock, Spool } from "./ports.ts";
+import type { OperationEvent, OutcomeEvent } from "./record.ts";
+import { makeReport, type ReportOptions } from "./report.ts";
+
+export interface DeliveryRecorder {
+  outcome(event: OutcomeEvent): void;
+  operation(event: OperationEvent): void;
+}
+
+export interface SettleOptions {
+  readonly clock: Clock;
+  readonly spool: Spool;
+  readonly recorder: DeliveryRecorder;
+  readonly report: ReportOptions;
+  /** Takes a report that is safe in the spool into the queue. */
+  readonly accept: (report: AcceptedMessage) => void;
+  /** Whether nothing else of the message is under way or about to be. */
+  readonly isQuiet: (id: QueueId) => boolean;
+}
+
+/** Outcomes of one attempt: what was delivered or deferred, what failed, and what is to be told whatever else happens. */
+export interface AttemptOutcomes {
+  readonly passed: readonly Outcome[];
+  readonly failed: readonly Outcome[];
+  /** Successes and delays that a report may be owed for. */
+  readonly tell: readonly ReportedOutcome[];
+}
+
+/** Storage that fails is asked again after this time: an outcome must not get lost, and the next start repeats what it must. */
+const STORAGE_RETRY_MS = 10_000;
+
+/**
+ * Writes outcomes and reports in an order that a crash at any moment survives: a report is safe before the failure it tells of is
+ * written, and that is written before the message goes. What a crash repeats is an attempt or a report, never a loss.
+ */
+export class Settlement {
+  readonly #options: SettleOptions;
+  #pending = 0;
+  #stopped = false;
+  #allWritten: (() => void) | null = null;
+
+  constructor(options: SettleOptions) {
+    this.#options = options;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Resolves when nothing is being written. */
+  async drain(): Promise<void> {
+    if (this.#pending === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#allWritten = resolve;
+    });
+  }
+
+  /** Ends waiting for storage that fails: the next start repeats what was not written. */
+  giveUp(): void {
+    this.#stopped = true;
+    this.#allWritten?.();
+  }
+
+  /** Takes note of outcomes; resolves when they are written. Those of one message are written one after the other. */
+  async settle(live: LiveMessage, outcomes: AttemptOutcomes): Promise<void> {
+    for (const outcome of outcomes.passed) this.#note(live, outcome);
+    for (const outcome of outcomes.failed) {
+      this.#note(live, outcome);
+      live.unreported.push({ outcome, action: "failed" });
+    }
+    this.#pending++;
+    const before = live.writing;
+    const writing = before === null ? this.#write(live, outcomes) : before.then(() => this.#write(live, outcomes));
+    live.writing = writing;
+    try {
+      await writing;
+    } finally {
+      if (live.writing === writing) live.writing = null;
+      this.#pending--;
+      if (this.#pending === 0) this.#allWritten?.();
+    }
+  }
+
+  #note(live: LiveMessage, outcome: Outcome): void {
+    live.outcomes[outcome.recipient] = outcome;
+    const { reversePath, recipients } = live.envelope;
+    const recipient = recipients[outcome.recipient];
+    this.#options.recorder.outcome({
+      at: outcome.at,
+      queueId: live.id,
+      reversePath: reversePath === null ? "" : formatMailbox(reversePath),
+      recipient: recipient ? formatMailbox(recipient.forwardPath) : "",
+      outcome,
+    });
+  }
+
+  async #write(live: LiveMessage, { passed, tell }: AttemptOutcomes): Promise<void> {
+    const tellNow = tell.filter((one) => isReportOwed(live, one));
+    // Failures wait until the whole message rests, so that one report tells of all of them.
+    const failures = live.unreported.length > 0 && this.#options.isQuiet(live.id) ? live.unreported.splice(0) : [];
+    const reported = [...failures.filter((one) => isReportOwed(live, one)), ...tellNow];
+    const report = reported.length > 0 ? await this.#report(live, reported) : null;
+    const written = failures.length > 0 ? [...passed, ...failures.map(({ outcome }) => outcome)] : passed;
+    const done = live.unreported.length === 0 && live.outcomes.every(isSettled);
+    const disposition = !done ? "keep" : live.captured ? "capture" : "remove";
+    if (written.length > 0 || done) {
+      await this.#insist(() => this.#options.spool.settle(live.id, written, disposition));
+    }
+    if (report) this.#options.accept(report);
+  }
+
+  /** A report, safe in the spool. Where one cannot even be made, that is told and the failure stands without it. */
+  async #report(live: LiveMessage, reported: readonly ReportedOutcome[]): Promise<AcceptedMessage | null> {
+    const { clock, recorder, report, spool } = this.#options;
+    let made: AcceptedMessage | null;
+    try {
+      made = await makeReport(report, live, reported, live.content);
+    } catch (error) {
+      const words = reported.map(({ outcome }) => describeReply(outcome.reply)).join("; ");
+      const text = `No report about ${formatQueueId(live.id)} (${words}) could be made: ${String(error)}`;
+      recorder.operation({ at: clock.now(), by: "*SYSTEM", text });
+      return null;
+    }
+    const message = made;
+    if (message === null) return null;
+    let kept = false;
+    await this.#insist(async () => {
+      const put = await spool.put(message);
+      if (!put.ok) throw new Error(`the spool is ${put.error}`);
+      kept = true;
+    });
+    return kept ? message : null;
+  }
+
+  async #insist(write: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await write();
+        return;
+      } catch (error) {
+        if (this.#stopped) return;
+        const text = `The queue could not be written, trying again: ${error instanceof Error ? error.message : String(error)}`;
+        this.#options.recorder.operation({ at: this.#options.clock.now(), by: "*SYSTEM", text });
+        await new Promise<void>((resolve) => this.#options.clock.after(STORAGE_RETRY_MS, resolve));
+      }
+      if (this.#stopped) return;
+    }
+  }
+}

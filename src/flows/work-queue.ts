@@ -1,0 +1,228 @@
+import type { Instant } from "../core/base/time.ts";
+import { formatMailbox } from "../core/mail/mailbox.ts";
+import { joined } from "../core/queue/dsn.ts";
+import { formatQueueId, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
+import { isSettled } from "../core/queue/outcome.ts";
+import type { Schedule } from "../core/queue/schedule.ts";
+import type { QueueEntry, QueueFilter, QueueSummary } from "./operations.ts";
+import type { Clock, Spool, Transport } from "./ports.ts";
+import type { DeliveryRecorder } from "./settle.ts";
+import type { SteadyTime } from "./steady-time.ts";
+
+export interface QueueDeskOptions {
+  readonly spool: Spool;
+  readonly transport: Transport;
+  readonly recorder: DeliveryRecorder;
+  readonly clock: Clock;
+  readonly schedule: Schedule;
+  readonly time: SteadyTime;
+  readonly isLive: (id: QueueId) => boolean;
+  readonly keysOf: (message: QueuedMessage) => readonly string[];
+  /** The schedule was changed: something may be due. */
+  readonly wake: () => void;
+}
+
+/** Messages a page, so that looking through a million holds up nobody. */
+const PAGE = 500;
+
+/** What operators do with the queue: the spool has the messages, the schedule knows what they wait for. */
+export class QueueDesk {
+  readonly #options: QueueDeskOptions;
+
+  constructor(options: QueueDeskOptions) {
+    this.#options = options;
+  }
+
+  async list(filter: QueueFilter, limit: number): Promise<readonly QueueEntry[]> {
+    const entries: QueueEntry[] = [];
+    for await (const entry of this.#select(filter, filter.states === undefined)) {
+      if (entries.length >= limit) break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  async find(id: QueueId): Promise<QueueEntry | null> {
+    const message = await this.#options.spool.find(id);
+    return message ? this.#entryOf(message) : null;
+  }
+
+  async content(id: QueueId, octetsMax: number): Promise<Uint8Array | null> {
+    const { spool } = this.#options;
+    const content = await spool.content(id);
+    if (content === null) return null;
+    if (content.kind === "memory") return joined(content.chunks, octetsMax);
+    const chunks: Uint8Array[] = [];
+    let octets = 0;
+    for await (const chunk of spool.readFile(content)) {
+      chunks.push(chunk);
+      octets += chunk.length;
+      if (octets >= octetsMax) break;
+    }
+    return joined(chunks, octetsMax);
+  }
+
+  async hold(filter: QueueFilter, by: string): Promise<number> {
+    const { schedule, spool } = this.#options;
+    return this.#each(filter, by, "Held", async (ids) => {
+      // Nothing new is begun while the spool writes.
+      for (const id of ids) schedule.hold(id);
+      await spool.hold(ids, true);
+    });
+  }
+
+  async release(filter: QueueFilter, by: string): Promise<number> {
+    const { schedule, spool, wake } = this.#options;
+    return this.#each(filter, by, "Released", async (ids) => {
+      await spool.hold(ids, false);
+      for (const id of ids) schedule.release(id);
+      wake();
+    });
+  }
+
+  async retry(filter: QueueFilter, by: string): Promise<number> {
+    const { schedule, wake } = this.#options;
+    return this.#each(filter, by, "Made due", async (ids) => {
+      for (const id of ids) schedule.retry(id);
+      wake();
+    });
+  }
+
+  async remove(filter: QueueFilter, by: string): Promise<number> {
+    const { schedule, spool } = this.#options;
+    return this.#each(filter, by, "Removed", async (ids) => {
+      for (const id of ids) schedule.remove(id);
+      await spool.remove(ids);
+    });
+  }
+
+  async summary(): Promise<QueueSummary> {
+    const { schedule, spool, transport } = this.#options;
+    const [counts, oldest] = await Promise.all([spool.counts(), spool.load(0, 1)]);
+    return {
+      queued: counts.queued,
+      ready: schedule.count("ready"),
+      active: schedule.count("active"),
+      deferred: schedule.count("deferred"),
+      held: schedule.count("held"),
+      captured: counts.captured,
+      oldestAt: oldest[0]?.acceptedAt ?? null,
+      connectionsOut: transport.connections(),
+    };
+  }
+
+  /** Does something to every message that the filter picks, a page at a time, and tells the journal. */
+  async #each(
+    filter: QueueFilter,
+    by: string,
+    did: string,
+    act: (ids: readonly QueueId[]) => Promise<void>,
+  ): Promise<number> {
+    let count = 0;
+    let batch: QueueId[] = [];
+    let first: QueueId | null = null;
+    // Without a word about states an act is about the queue, not about the capture box.
+    for await (const entry of this.#select(filter, false)) {
+      first ??= entry.message.id;
+      batch.push(entry.message.id);
+      count++;
+      if (batch.length < PAGE) continue;
+      await act(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await act(batch);
+    if (count > 0 && first !== null) {
+      const what = count === 1 ? formatQueueId(first) : `${count} messages, first ${formatQueueId(first)}`;
+      this.#options.recorder.operation({ at: this.#options.clock.now(), by, text: `${did}: ${what}` });
+    }
+    return count;
+  }
+
+  async *#select(filter: QueueFilter, boxToo: boolean): AsyncIterable<QueueEntry> {
+    for await (const message of this.#messages(filter, boxToo)) {
+      const entry = this.#entryOf(message.message, message.captured);
+      if (matches(filter, entry)) yield entry;
+    }
+  }
+
+  async *#messages(filter: QueueFilter, boxToo: boolean): AsyncIterable<{ message: QueuedMessage; captured: boolean }> {
+    const { spool } = this.#options;
+    if (filter.ids) {
+      for (const id of filter.ids) {
+        const message = await spool.find(id);
+        if (message) yield { message, captured: isCaptured(message) };
+      }
+      return;
+    }
+    const wanted = filter.states;
+    if (!wanted || wanted.some((state) => state !== "captured")) {
+      for (let after = 0; ;) {
+        const page = await spool.load(after, PAGE);
+        for (const message of page) yield { message, captured: false };
+        const last = page.at(-1);
+        if (!last) break;
+        after = last.id;
+      }
+    }
+    if (!boxToo && !wanted?.includes("captured")) return;
+    for (let before = Number.MAX_SAFE_INTEGER; ;) {
+      const page = await spool.captured(before, PAGE);
+      for (const message of page) yield { message, captured: true };
+      const last = page.at(-1);
+      if (!last) break;
+      before = last.id;
+    }
+  }
+
+  #entryOf(message: QueuedMessage, captured = isCaptured(message)): QueueEntry {
+    if (captured) return { message, state: "captured", nextHops: ["capture"], dueAt: null };
+    const { schedule, time, isLive, keysOf } = this.#options;
+    const items = schedule.itemsOf(message.id);
+    const states = new Set(items.map(({ state }) => state));
+    const dueAt = items.reduce<Instant>((earliest, item) => Math.min(earliest, item.dueAt ?? Infinity), Infinity);
+    let state: QueueEntry["state"];
+    if (states.has("active") || (items.length === 0 && isLive(message.id))) state = "active";
+    else if (message.held || states.has("held")) state = "held";
+    else state = states.has("ready") ? "ready" : "deferred";
+    const keys = items.length > 0 ? items.map(({ nextHop }) => nextHop) : unsettledKeys(message, keysOf(message));
+    const nextHops = [...new Set(keys)];
+    return { message, state, nextHops, dueAt: state === "deferred" && dueAt < Infinity ? time.toWall(dueAt) : null };
+  }
+}
+
+function unsettledKeys(message: QueuedMessage, keys: readonly string[]): string[] {
+  return keys.filter((_, i) => !isSettled(message.outcomes[i] ?? null));
+}
+
+/** The spool finds messages of the queue and of the capture box alike: those of the box have gone there. */
+function isCaptured(message: QueuedMessage): boolean {
+  return message.outcomes.every(isSettled) && message.outcomes.some((outcome) => outcome?.nextHop === "capture");
+}
+
+function matches(filter: QueueFilter, entry: QueueEntry): boolean {
+  const { message, state, nextHops } = entry;
+  const { reversePath, recipients } = message.envelope;
+  if (filter.states && !filter.states.includes(state)) return false;
+  if (filter.from !== undefined && message.acceptedAt < filter.from) return false;
+  if (filter.to !== undefined && message.acceptedAt >= filter.to) return false;
+  const hop = filter.nextHop;
+  if (hop !== undefined && !nextHops.some((key) => isNextHop(key, hop))) return false;
+  const sender = reversePath === null ? "" : formatMailbox(reversePath);
+  if (filter.reversePath !== undefined && !isAddress(sender, filter.reversePath)) return false;
+  const wanted = filter.recipient;
+  return wanted === undefined || recipients.some(({ forwardPath }) => isAddress(formatMailbox(forwardPath), wanted));
+}
+
+/** `mx:example.net`, `example.net`, `smtp.example.net:587` and `smtp.example.net` all name a next hop. */
+function isNextHop(key: string, text: string): boolean {
+  const wanted = text.toLowerCase();
+  const target = key.slice(key.indexOf(":") + 1);
+  return key === wanted || target === wanted || target.replace(/:\d+$/, "") === wanted;
+}
+
+/** An address, `<>` or `""` for the null reverse-path, or `@example.net` for everybody there. */
+function isAddress(address: string, text: string): boolean {
+  const wanted = text.replace(/^<(.*)>$/, "$1").toLowerCase();
+  const lower = address.toLowerCase();
+  return wanted.startsWith("@") ? lower.endsWith(wanted) : lower === wanted;
+}
