@@ -550,6 +550,57 @@ export const CATALOGUE = {
     cause: "A policy file says each attribute once.",
   },
 
+  // --- users, store, requests ---
+  SMR0811: {
+    severity: 0,
+    text: "User &1 added.",
+    cause: "The user may authenticate where a listener offers AUTH. ALWAUTH says what that allows.",
+  },
+  SMR0812: {
+    severity: 0,
+    text: "Password of user &1 changed.",
+    cause: "The user was there already. Sessions that are authenticated stay so.",
+  },
+  SMR0813: { severity: 0, text: "User &1 removed.", cause: "The user can no longer authenticate." },
+  SMR0814: {
+    severity: 40,
+    text: "User &1 not found. &2",
+    cause: "There is no such user.",
+    recovery: "relaykeeper user list shows them all.",
+  },
+  SMR0815: {
+    severity: 40,
+    text: "&1 is not a valid user name.",
+    cause: "A user name has 1 to 255 octets and no control characters (RFC 4013).",
+  },
+  SMR0816: {
+    severity: 40,
+    text: "The password is not valid.",
+    cause: "A password has 1 to 1,024 octets and no control characters (RFC 4013).",
+  },
+  SMR0817: {
+    severity: 0,
+    text: "&1.",
+    cause: "So many users may authenticate. Passwords are kept as SCRAM verifiers.",
+  },
+  SMR0821: {
+    severity: 0,
+    text: "The store is sound. It holds &1.",
+    cause: "Database and files of content were read as a whole.",
+  },
+  SMR0822: {
+    severity: 40,
+    text: "The store is damaged: &1",
+    cause: "What was read is not what was written: the disk, the memory or the file system changed it.",
+    recovery: "Stop the relay, keep a copy of the data directory, and restore the last copy that was sound.",
+  },
+  SMR0831: {
+    severity: 40,
+    text: "The request is not valid: &1",
+    cause: "The API does not take such a request.",
+    recovery: "docs/api.md describes every request.",
+  },
+
   // --- the rest ---
   SMR0801: {
     severity: 40,
