@@ -149,6 +149,21 @@ export function journalContract(adapter: string, open: () => Promise<JournalUnde
       assert.equal(await journal.findDecision(900), null);
     });
 
+    withJournal("record() raises the count of a decision that is there already", async (journal) => {
+      await record(journal);
+      journal.record(decisionEvent(2, "192.0.2.7", "refuse", "eve@other.example", 13));
+      journal.record(decisionEvent(2, "192.0.2.7", "relay", "eve@other.example", 5));
+      await journal.flush();
+      const rows = await journal.query({ order: "oldest", limit: 100, kinds: ["decision"] });
+      const counts = rows.map((row) => (row.kind === "decision" ? [row.id, row.decision.verdict, row.count] : []));
+      assert.deepEqual(counts, [
+        [1, "relay", 1],
+        [2, "refuse", 13],
+        [3, "refuse-connection", 1],
+        [2, "relay", 5],
+      ]);
+    });
+
     withJournal("nextDecisionId() never gives a number twice", async (journal) => {
       const given = Array.from({ length: 1_000 }, () => journal.nextDecisionId());
       assert.equal(new Set(given).size, 1_000);

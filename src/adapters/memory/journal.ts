@@ -7,7 +7,10 @@ export class MemoryJournal implements Journal {
   #decisionId = 0;
 
   record(event: JournalEvent): void {
-    this.rows.push({ row: this.rows.length + 1, ...event });
+    const counted =
+      event.kind === "decision" && event.count > 1 ? this.rows.findIndex((row) => isCounted(row, event)) : -1;
+    if (counted < 0) this.rows.push({ row: this.rows.length + 1, ...event });
+    else this.rows[counted] = { row: counted + 1, ...event };
   }
 
   async flush(): Promise<void> {}
@@ -25,6 +28,14 @@ export class MemoryJournal implements Journal {
   nextDecisionId(): number {
     return ++this.#decisionId;
   }
+}
+
+/** Whether the row is the one whose count the decision raises. */
+function isCounted(row: JournalRow, event: JournalEvent & { kind: "decision" }): boolean {
+  if (row.kind !== "decision" || row.id !== event.id || row.user !== event.user) return false;
+  const { rule, policyVersion, entry } = row.decision;
+  const raised = event.decision;
+  return rule === raised.rule && policyVersion === raised.policyVersion && entry?.id === raised.entry?.id;
 }
 
 function matches(row: JournalRow, filter: JournalFilter): boolean {

@@ -79,8 +79,8 @@ export const DEFAULT_LIMITS = {
   journalRefusalRowsPerMinute: 2_000,
   /** The same for decisions that let mail through. */
   journalPassRowsPerMinute: 60_000,
-  /** Events on their way to the journal's disk. Above it they are dropped and counted: mail does not wait for its evidence. */
-  journalBatchEvents: 200_000,
+  /** Text on its way to the journal's disk. Above it events are dropped and counted: mail does not wait for its evidence. */
+  journalBatchOctets: 16 * 1_048_576,
   /** Entries of all lists of the policy. */
   policyEntries: 2_000_000,
   /** Time in the queue until a message is given up: RFC 5321 §4.5.4.1 asks for 4 to 5 days. */
