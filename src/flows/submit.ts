@@ -1,0 +1,235 @@
+import type { Limits } from "../core/base/limits.ts";
+import type { Content } from "../core/mail/content.ts";
+import type { Recipient } from "../core/mail/envelope.ts";
+import { formatMissingFields, scanHeader } from "../core/mail/header.ts";
+import { IPV4_LOOPBACK, type IpAddress } from "../core/mail/ip.ts";
+import { withCrlf } from "../core/mail/line-ends.ts";
+import { formatMailbox } from "../core/mail/mailbox.ts";
+import { reply, type Reply } from "../core/mail/reply.ts";
+import { formatReceived } from "../core/mail/trace-header.ts";
+import type { CompiledPolicy } from "../core/policy/compile.ts";
+import { decideConnection, decideRelay, decideSender, type ClientFacts } from "../core/policy/decide.ts";
+import type { Decision } from "../core/policy/decision.ts";
+import type { EntryId } from "../core/policy/policy.ts";
+import { joined } from "../core/queue/dsn.ts";
+import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
+import type { RefusedRecipient, Submission, SubmitAnswer, SubmitOperations } from "./operations.ts";
+import type { Clock, Spool, SpoolFault } from "./ports.ts";
+import type { Recorder } from "./record.ts";
+
+export interface SubmitterOptions {
+  readonly hostname: string;
+  readonly policy: { compiled(): CompiledPolicy | null };
+  readonly recorder: Pick<Recorder, "decisionIdFor" | "decision" | "accepted">;
+  readonly use: { count(entryId: EntryId, client: IpAddress, now: number): void };
+  readonly spool: Pick<Spool, "put" | "openContent" | "readFile">;
+  readonly queue: { accept(message: AcceptedMessage): void };
+  /** Messages in the queue now. */
+  readonly queuedMessages: () => number;
+  readonly nextQueueId: () => QueueId;
+  readonly clock: Clock;
+  readonly limits: Limits;
+}
+
+/** How the journal names this way in. */
+const LISTENER = "local";
+/** Our own name so often in Received fields is a loop. */
+const OWN_HOPS_MAX = 3;
+
+const TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Too many recipients");
+const TOO_LARGE = reply(552, "5.3.4", "The message is larger than MAXEMMSIZE allows");
+const LOOP = reply(554, "5.4.6", "The message has been here before: a mail loop");
+const NO_ROOM = reply(452, "4.3.1", "No room for the message now; try again later");
+const NOT_STORED = reply(451, "4.3.0", "The message could not be stored; try again later");
+
+/**
+ * Mail of programs on this machine. They count as client 127.0.0.1 and are judged, journalled and counted like any other; only
+ * their text is mended where it lacks what a mail program adds: line ends, Date, Message-ID.
+ */
+export class Submitter implements SubmitOperations {
+  readonly #options: SubmitterOptions;
+
+  constructor(options: SubmitterOptions) {
+    this.#options = options;
+  }
+
+  async submit(submission: Submission): Promise<SubmitAnswer> {
+    const { clock, limits, policy } = this.#options;
+    // One version of the policy judges the whole submission.
+    const compiled = policy.compiled();
+    const now = clock.now();
+    const client: ClientFacts = {
+      address: IPV4_LOOPBACK,
+      localAddress: null,
+      user: null,
+      tls: false,
+      now,
+      listedBy: null,
+    };
+    const whole = this.#refuseWhole(compiled, client, submission);
+    if (whole) return { kind: "refused", refused: [], reply: whole };
+    const accepted: Recipient[] = [];
+    const refused: RefusedRecipient[] = [];
+    for (const recipient of submission.envelope.recipients) {
+      const text = formatMailbox(recipient.forwardPath);
+      const id = this.#options.recorder.decisionIdFor(client.address, text, now);
+      const decision = decideRelay(compiled, client, recipient.forwardPath, id);
+      const passed = this.#record(submission, decision, id, text, now);
+      if (!passed) refused.push({ recipient: text, reply: decision.reply });
+      else if (accepted.length >= limits.recipients) refused.push({ recipient: text, reply: TOO_MANY_RECIPIENTS });
+      else accepted.push({ ...recipient, forwardPath: decision.recipient });
+    }
+    const first = refused[0]?.reply ?? reply(554, "5.5.1", "No recipients");
+    if (accepted.length === 0) return { kind: "refused", refused, reply: first };
+    const stored = await this.#store(submission, accepted, now, (compiled?.attributes.MAXEMMSIZE ?? 0) * 1_024);
+    return typeof stored === "object"
+      ? { kind: "refused", refused, reply: stored }
+      : { kind: "queued", id: stored, refused };
+  }
+
+  /** What is refused before any recipient is looked at. */
+  #refuseWhole(compiled: CompiledPolicy | null, client: ClientFacts, submission: Submission): Reply | null {
+    const { recorder } = this.#options;
+    const { now } = client;
+    const connectionId = recorder.decisionIdFor(client.address, "", now);
+    const connection = decideConnection(compiled, client, connectionId);
+    if (!this.#record(submission, connection, connectionId, "", now)) return connection.reply;
+    const senderId = recorder.decisionIdFor(client.address, "", now);
+    const sender = decideSender(compiled, client, submission.envelope.reversePath, senderId);
+    if (isPassed(sender)) return null;
+    this.#record(submission, sender, senderId, "", now);
+    return sender.reply;
+  }
+
+  /** Tells the journal and counts the entry that decided; whether the decision lets it pass. */
+  #record(submission: Submission, decision: Decision, id: number, recipient: string, now: number): boolean {
+    const { recorder, use } = this.#options;
+    const client = IPV4_LOOPBACK;
+    if (decision.entry) use.count(decision.entry.id, client, now);
+    recorder.decision({
+      at: now,
+      id,
+      decision,
+      client,
+      helo: "",
+      user: submission.by,
+      reversePath: reversePathOf(submission),
+      recipient,
+      listener: LISTENER,
+    });
+    return isPassed(decision);
+  }
+
+  async #store(
+    submission: Submission,
+    recipients: readonly Recipient[],
+    now: number,
+    sizeOctetsMax: number,
+  ): Promise<QueueId | Reply> {
+    const { spool, queue, recorder, limits, nextQueueId, queuedMessages } = this.#options;
+    if (queuedMessages() >= limits.queuedMessages) return NO_ROOM;
+    if (submission.content.sizeOctets > sizeOctetsMax) return TOO_LARGE;
+    const id = nextQueueId();
+    const content = await this.#contentOf(submission.content, id, recipients, now);
+    if (content === "full") return NO_ROOM;
+    if (content === "broken") return NOT_STORED;
+    if (content === "loop") return LOOP;
+    const message: AcceptedMessage = {
+      id,
+      acceptedAt: now,
+      origin: { client: IPV4_LOOPBACK, helo: "", user: submission.by, protocol: "local" },
+      envelope: { ...submission.envelope, recipients },
+      content,
+    };
+    const put = await spool.put(message);
+    if (!put.ok) return put.error === "full" ? NO_ROOM : NOT_STORED;
+    recorder.accepted({
+      at: now,
+      queueId: id,
+      client: IPV4_LOOPBACK,
+      user: submission.by,
+      reversePath: reversePathOf(submission),
+      recipients: recipients.map(({ forwardPath }) => formatMailbox(forwardPath)),
+      sizeOctets: content.sizeOctets,
+    });
+    queue.accept(message);
+    return id;
+  }
+
+  /** The text with CRLF, our Received field and what it lacks in front; in a file of the spool where it is large. */
+  async #contentOf(
+    given: Content,
+    id: QueueId,
+    recipients: readonly Recipient[],
+    now: number,
+  ): Promise<Content | SpoolFault | "loop"> {
+    const { hostname, limits } = this.#options;
+    const text = withCrlf(await this.#octetsOf(given));
+    const scan = scanHeader([text.octets], hostname);
+    if (scan.received > limits.hops || scan.ownReceived >= OWN_HOPS_MAX) return "loop";
+    const queueId = formatQueueId(id);
+    const single = recipients.length === 1 ? recipients[0] : undefined;
+    const received = formatReceived({
+      client: IPV4_LOOPBACK,
+      helo: "",
+      hostname,
+      protocol: "local",
+      queueId,
+      tls: "",
+      recipient: single ? formatMailbox(single.forwardPath) : null,
+      at: now,
+    });
+    const missing = formatMissingFields(scan, now, queueId, hostname);
+    const front = new TextEncoder().encode(received + missing);
+    // Text that does not begin with a field has no header: an empty line makes it a body.
+    const gap = text.octets.length === 0 || !beginsWithField(text.octets) ? CRLF : NOTHING;
+    const chunks = [front, gap, text.octets].filter((chunk) => chunk.length > 0);
+    const sizeOctets = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    if (sizeOctets <= limits.contentInMemoryOctets) {
+      return { kind: "memory", chunks, sizeOctets, dotLines: text.dotLines };
+    }
+    return this.#write(chunks, text.dotLines);
+  }
+
+  async #write(chunks: readonly Uint8Array[], dotLines: boolean): Promise<Content | SpoolFault> {
+    const opened = await this.#options.spool.openContent();
+    if (!opened.ok) return opened.error;
+    const writer = opened.value;
+    try {
+      for (const chunk of chunks) await writer.write(chunk);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    const file = await writer.finish(dotLines);
+    return file.ok ? file.value : file.error;
+  }
+
+  async #octetsOf(content: Content): Promise<Uint8Array> {
+    if (content.kind === "memory") return joined(content.chunks, content.sizeOctets);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#options.spool.readFile(content)) chunks.push(chunk);
+    return joined(chunks, content.sizeOctets);
+  }
+}
+
+const CRLF = new TextEncoder().encode("\r\n");
+const NOTHING = new Uint8Array(0);
+
+function isPassed(decision: Decision): boolean {
+  return decision.verdict === "relay" || decision.verdict === "local";
+}
+
+function reversePathOf(submission: Submission): string {
+  const reversePath = submission.envelope.reversePath;
+  return reversePath === null ? "" : formatMailbox(reversePath);
+}
+
+/** `Name:` or an empty line at the start: there is a header, if an empty one. */
+function beginsWithField(octets: Uint8Array): boolean {
+  const COLON = 0x3a;
+  if (octets[0] === 0x0d) return true;
+  let at = 0;
+  while (at < octets.length && (octets[at] ?? 0) > 0x20 && (octets[at] ?? 0) < 0x7f && octets[at] !== COLON) at++;
+  return at > 0 && octets[at] === COLON;
+}
