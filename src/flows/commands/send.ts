@@ -3,7 +3,7 @@ import type { Arguments } from "../../core/cl/arguments.ts";
 import { ATTACHMENT_TYPES, CONTENT_KINDS } from "../../core/cl/commands/send.ts";
 import { counted, formatCount } from "../../core/cl/layout.ts";
 import { message, type Diagnostic } from "../../core/cl/messages.ts";
-import type { Envelope } from "../../core/mail/envelope.ts";
+import type { Envelope, ReversePath } from "../../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../../core/mail/mailbox.ts";
 import { parseMailbox, PATH_FAULTS } from "../../core/mail/path.ts";
 import { describeReply } from "../../core/mail/reply.ts";
@@ -104,7 +104,7 @@ function oneLine(text: string): string {
   return text.replaceAll(/[\u0000-\u001f\u007f]+/g, " ").trim();
 }
 
-function sizeMaxOctets(operations: Operations): number {
+export function sizeMaxOctets(operations: Operations): number {
   return operations.policy.attributes().MAXEMMSIZE * 1_024;
 }
 
@@ -146,7 +146,7 @@ async function submit(context: CommandContext, draft: Draft): Promise<Answer> {
 }
 
 /** The user of the command at this host: it cannot be chosen, so that nobody can send as somebody else. */
-function senderOf(by: string, hostname: string): ReturnType<typeof parseMailbox> {
+export function senderOf(by: string, hostname: string): ReturnType<typeof parseMailbox> {
   const user = by.replace(/^.*[:\\/]/, "");
   return parseMailbox(`${user}@${hostname}`);
 }
@@ -158,8 +158,8 @@ function newMessageId(context: CommandContext, hostname: string): string {
   return `<${context.now.toString(36)}.${chance.join("")}@${hostname}>`;
 }
 
-function envelopeOf(reversePath: Mailbox, recipients: readonly Mailbox[]): Envelope {
-  const all = [reversePath, ...recipients].map(formatMailbox).join("");
+export function envelopeOf(reversePath: ReversePath, recipients: readonly Mailbox[]): Envelope {
+  const all = [...(reversePath ? [reversePath] : []), ...recipients].map(formatMailbox).join("");
   return {
     reversePath,
     recipients: recipients.map((forwardPath) => ({ forwardPath })),
@@ -172,14 +172,14 @@ function envelopeOf(reversePath: Mailbox, recipients: readonly Mailbox[]): Envel
 const DOT = 0x2e;
 const LF = 0x0a;
 
-function hasDotLines(octets: Uint8Array): boolean {
+export function hasDotLines(octets: Uint8Array): boolean {
   for (let at = octets.indexOf(DOT); at >= 0; at = octets.indexOf(DOT, at + 1)) {
     if (at === 0 || octets[at - 1] === LF) return true;
   }
   return false;
 }
 
-function submitAnswer(submitted: SubmitAnswer, recipients: number): Answer {
+export function submitAnswer(submitted: SubmitAnswer, recipients: number): Answer {
   const refused = submitted.refused.map(({ recipient, reply }) => message("SMR0502", recipient, describeReply(reply)));
   const list = submitted.refused.map(({ recipient, reply }) => ({ recipient, reply: describeReply(reply) }));
   if (submitted.kind === "refused") {
