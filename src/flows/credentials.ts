@@ -130,12 +130,12 @@ export class Credentials {
   }
 
   async #bounded(client: string, user: string, check: () => Promise<boolean>): Promise<AuthStep> {
-    if (this.#underWay >= this.#limits.authenticationsAtOnce) return BUSY;
     const delayMs = this.#backoff.delayMs(client, user, this.#clock.now());
     if (delayMs > this.#limits.authDelayMaxMs * 4) return BUSY;
+    if (delayMs > 0) await new Promise<void>((resolve) => this.#clock.after(delayMs, resolve));
+    if (this.#underWay >= this.#limits.authenticationsAtOnce) return BUSY;
     this.#underWay++;
     try {
-      if (delayMs > 0) await new Promise<void>((resolve) => this.#clock.after(delayMs, resolve));
       const right = await check();
       if (right) this.#backoff.succeeded(user);
       else this.#backoff.failed(client, user, this.#clock.now());

@@ -134,8 +134,6 @@ const SMALL_OCTETS = 1_024;
  * a CR or LF alone is noticed and stays what it is.
  */
 export class ContentFraming {
-  /** Content that was read since `take`, in order. */
-  chunks: Uint8Array[] = [];
   /** All content so far, in octets, kept or not. */
   sizeOctets = 0;
   /** Whether a line of the content begins with a dot. */
@@ -145,6 +143,7 @@ export class ContentFraming {
   lineTooLong = false;
   /** False: what is read is counted and dropped. */
   keep = true;
+  #chunks: Uint8Array[] = [];
   #state = LINE_START;
   #lineOctets = 0;
   #textLineOctetsMax: number;
@@ -157,7 +156,7 @@ export class ContentFraming {
 
   /** Ready for the next message. */
   reset(): void {
-    this.chunks = [];
+    this.#chunks = [];
     this.sizeOctets = 0;
     this.dotLines = false;
     this.bareCr = false;
@@ -170,11 +169,17 @@ export class ContentFraming {
     this.#blockOctets = 0;
   }
 
+  /** What was read since `take`; it stays here. */
+  flushed(): readonly Uint8Array[] {
+    this.#flushBlock();
+    return this.#chunks;
+  }
+
   /** What was read since the last call. */
   take(): Uint8Array[] {
     this.#flushBlock();
-    const taken = this.chunks;
-    this.chunks = [];
+    const taken = this.#chunks;
+    this.#chunks = [];
     return taken;
   }
 
@@ -281,7 +286,7 @@ export class ContentFraming {
       this.#flushBlock();
       const piece = octets.subarray(from, to);
       // A view keeps all of its buffer in memory: where most of that is something else, the piece is copied.
-      this.chunks.push(length * 2 < octets.buffer.byteLength ? new Uint8Array(piece) : piece);
+      this.#chunks.push(length * 2 < octets.buffer.byteLength ? new Uint8Array(piece) : piece);
     }
   }
 
@@ -297,7 +302,7 @@ export class ContentFraming {
 
   #flushBlock(): void {
     if (this.#blockOctets === 0) return;
-    this.chunks.push(this.#block.subarray(0, this.#blockOctets));
+    this.#chunks.push(this.#block.subarray(0, this.#blockOctets));
     this.#block = this.#block.subarray(this.#blockOctets);
     this.#blockOctets = 0;
   }

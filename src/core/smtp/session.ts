@@ -128,7 +128,7 @@ const VRFY: Action = {
 const EXPN = refuse(502, "5.5.1", "Lists are not expanded here");
 const HELP: Action = {
   do: "reply",
-  reply: reply(214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY AUTH STARTTLS HELP QUIT", "See RFC 5321"),
+  reply: reply(214, "2.0.0", "See RFC 5321"),
 };
 const QUIT: Action = { do: "close", reply: reply(221, "2.0.0", "Bye") };
 const GREET_EXTENDED: Action = { do: "greet", extended: true };

@@ -1,0 +1,207 @@
+// HOT PATH: 10 µs a transaction with one recipient, decisions, journal and spool apart.
+import type { Domain } from "../core/mail/domain.ts";
+import type { Envelope, Recipient, ReversePath } from "../core/mail/envelope.ts";
+import type { IpAddress } from "../core/mail/ip.ts";
+import { formatMailbox } from "../core/mail/mailbox.ts";
+import { reply, type Reply } from "../core/mail/reply.ts";
+import { formatReceived, protocolName } from "../core/mail/trace-header.ts";
+import type { CompiledPolicy } from "../core/policy/compile.ts";
+import { decideConnection, decideRelay, decideSender, type ClientFacts } from "../core/policy/decide.ts";
+import type { Decision } from "../core/policy/decision.ts";
+import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
+import type { Command } from "../core/smtp/command.ts";
+import { NO_ROOM, NOT_STORED, RECIPIENT_OK, TOO_MANY_RECIPIENTS } from "../core/smtp/replies.ts";
+import type { Session } from "../core/smtp/session.ts";
+import type { IncomingContent } from "./receive-content.ts";
+import type { ListenerProfile, Receiver } from "./receive.ts";
+
+/** Who is at the other end, as far as the session knows by now. */
+export interface Caller {
+  readonly client: IpAddress;
+  readonly local: IpAddress | null;
+  readonly listener: ListenerProfile;
+  session: Session;
+  /** Protocol and cipher, `""` in clear. */
+  tls: string;
+  /** The list of RBLSVR that names the client. */
+  listedBy: Domain | null;
+  now: number;
+}
+
+type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
+
+const UTF8 = new TextEncoder();
+
+/** The decision that refuses the connection, or null where it may go on. */
+export function judgeConnection(receiver: Receiver, policy: CompiledPolicy | null, caller: Caller): Decision | null {
+  const id = receiver.recorder.decisionIdFor(caller.client, "", caller.now);
+  const decision = decideConnection(policy, factsOf(caller), id);
+  return record(receiver, caller, decision, id, "", "") ? null : decision;
+}
+
+/** The decision that refuses MAIL, or null. One that lets it pass is no evidence of its own: those of its recipients are. */
+export function judgeSender(
+  receiver: Receiver,
+  policy: CompiledPolicy | null,
+  caller: Caller,
+  reversePath: ReversePath,
+): Decision | null {
+  const id = receiver.recorder.decisionIdFor(caller.client, "", caller.now);
+  const decision = decideSender(policy, factsOf(caller), reversePath, id);
+  if (isPassed(decision)) return null;
+  record(receiver, caller, decision, id, formatReversePath(reversePath), "");
+  return decision;
+}
+
+function formatReversePath(reversePath: ReversePath): string {
+  return reversePath === null ? "" : formatMailbox(reversePath);
+}
+
+function factsOf(caller: Caller): ClientFacts {
+  return {
+    address: caller.client,
+    localAddress: caller.local,
+    user: caller.session.user,
+    tls: caller.session.tls,
+    now: caller.now,
+    listedBy: caller.listedBy,
+  };
+}
+
+function isPassed(decision: Decision): boolean {
+  return decision.verdict === "relay" || decision.verdict === "local";
+}
+
+/** Tells the journal and counts the entry that decided; returns whether the decision lets it pass. */
+function record(
+  receiver: Receiver,
+  caller: Caller,
+  decision: Decision,
+  id: number,
+  reversePath: string,
+  recipient: string,
+): boolean {
+  receiver.recorder.decision({
+    at: caller.now,
+    id,
+    decision,
+    client: caller.client,
+    helo: caller.session.helo,
+    user: caller.session.user,
+    reversePath,
+    recipient,
+    listener: caller.listener.name,
+  });
+  if (decision.entry !== null) receiver.use.count(decision.entry.id, caller.client, caller.now);
+  return isPassed(decision);
+}
+
+/** MAIL to end of data. One version of the policy, that of MAIL, judges all of it. */
+export class Transaction {
+  readonly #receiver: Receiver;
+  readonly #caller: Caller;
+  readonly #policy: CompiledPolicy | null;
+  readonly #mail: Of<"MAIL">;
+  readonly #reversePath: string;
+  /** BDAT has begun. */
+  chunksBegun = false;
+  readonly #recipients: Recipient[] = [];
+  readonly #addresses: string[] = [];
+  /** Built with the second recipient: most messages have one. */
+  #known: Set<string> | null = null;
+  #queueId: QueueId | null = null;
+
+  constructor(receiver: Receiver, caller: Caller, policy: CompiledPolicy | null, mail: Of<"MAIL">) {
+    this.#receiver = receiver;
+    this.#caller = caller;
+    this.#policy = policy;
+    this.#mail = mail;
+    this.#reversePath = formatReversePath(mail.path);
+  }
+
+  get queueId(): QueueId {
+    this.#queueId ??= this.#receiver.nextQueueId();
+    return this.#queueId;
+  }
+
+  /** Decides about a recipient and takes it, once, at the address that the decision names. */
+  rcpt(command: Of<"RCPT">): Reply {
+    const { limits, recorder } = this.#receiver;
+    if (this.#recipients.length >= limits.recipients) return TOO_MANY_RECIPIENTS;
+    const caller = this.#caller;
+    const asked = formatMailbox(command.path);
+    const id = recorder.decisionIdFor(caller.client, asked, caller.now);
+    const decision = decideRelay(this.#policy, factsOf(caller), command.path, id);
+    if (!record(this.#receiver, caller, decision, id, this.#reversePath, asked)) return decision.reply;
+    const { recipient } = decision;
+    const address = recipient === command.path ? asked : formatMailbox(recipient);
+    if (this.#isNew(address)) this.#recipients.push(recipientOf(recipient, command));
+    return RECIPIENT_OK;
+  }
+
+  #isNew(address: string): boolean {
+    if (this.#addresses.length === 1) this.#known ??= new Set(this.#addresses);
+    if (this.#known?.has(address)) return false;
+    this.#known?.add(address);
+    this.#addresses.push(address);
+    return true;
+  }
+
+  /** Our Received field, in octets. */
+  received(): Uint8Array {
+    const caller = this.#caller;
+    return UTF8.encode(
+      formatReceived({
+        client: caller.client,
+        helo: caller.session.helo,
+        hostname: this.#receiver.hostname,
+        protocol: this.#protocol(),
+        queueId: formatQueueId(this.queueId),
+        tls: caller.tls,
+        recipient: this.#addresses.length === 1 ? (this.#addresses[0] ?? null) : null,
+        at: caller.now,
+      }),
+    );
+  }
+
+  #protocol(): string {
+    const { greeting, user, tls } = this.#caller.session;
+    const { smtpUtf8 } = this.#mail.parameters;
+    return protocolName({ extended: greeting === "EHLO", tls, authenticated: user !== null, smtpUtf8 });
+  }
+
+  /** Law 1: 250 only once the spool says that the message is on stable storage. Then the journal hears of it, then the queue. */
+  async store(content: IncomingContent): Promise<Reply> {
+    const finished = content.isInMemory ? content.inMemory(this.received()) : await content.finish();
+    if (typeof finished === "string") return finished === "full" ? NO_ROOM : NOT_STORED;
+    const { client, session, now } = this.#caller;
+    const message: AcceptedMessage = {
+      id: this.queueId,
+      acceptedAt: now,
+      origin: { client, helo: session.helo, user: session.user, protocol: this.#protocol() },
+      envelope: this.#envelope(),
+      content: finished,
+    };
+    const put = await this.#receiver.spool.put(message);
+    if (!put.ok) return put.error === "full" ? NO_ROOM : NOT_STORED;
+    this.#receiver.accepted(message, this.#reversePath, this.#addresses);
+    return reply(250, "2.0.0", `Ok: queued as ${formatQueueId(message.id)}`);
+  }
+
+  #envelope(): Envelope {
+    const { body, smtpUtf8, ret, envelopeId } = this.#mail.parameters;
+    const plain = { reversePath: this.#mail.path, recipients: this.#recipients, body: body ?? "7BIT", smtpUtf8 };
+    if (ret === null && envelopeId === null) return plain;
+    return { ...plain, ...(ret === null ? {} : { ret }), ...(envelopeId === null ? {} : { envelopeId }) };
+  }
+}
+
+function recipientOf(forwardPath: Recipient["forwardPath"], command: Of<"RCPT">): Recipient {
+  const { notify, originalRecipient } = command.parameters;
+  if (notify === null && originalRecipient === null) return { forwardPath };
+  return {
+    forwardPath,
+    ...(notify === null ? {} : { notify }),
+    ...(originalRecipient === null ? {} : { originalRecipient }),
+  };
+}
