@@ -65,7 +65,7 @@ export class Dialogue implements InputReader {
   /** The client sends no more; what it is still owed is said, then the session ends. */
   inputEnded(): void {
     this.#inputEnded = true;
-    if (this.#input.idle && this.reading !== "greeting") this.end();
+    if (this.#input.idle && this.reading !== "greeting") this.end(true);
   }
 
   /** The connection is gone. What is being stored is stored; all else is dropped. */
@@ -105,7 +105,7 @@ export class Dialogue implements InputReader {
   #goOn(): void {
     if (this.reading === "closing") this.#party.abandon();
     this.#input.release();
-    if (this.#inputEnded && this.#input.idle) this.end();
+    if (this.#inputEnded && this.#input.idle) this.end(true);
   }
 
   // --- what goes out ----------------------------------------------------------------------------------------------------
@@ -133,26 +133,26 @@ export class Dialogue implements InputReader {
   /** Greets after the DNS lists were asked; the client may have gone meanwhile. */
   greet(greeting: string): void {
     this.sayLines(greeting);
-    if (this.#inputEnded) this.end();
+    if (this.#inputEnded) this.end(true);
     else this.flush();
   }
 
-  /** Ends the session with a last word. */
-  close(lastWord: Reply): void {
+  /** Ends the session with a last word; `atOnce` where the client has nothing more to say. */
+  close(lastWord: Reply, atOnce = false): void {
     if (this.reading === "closing") return;
     this.say(lastWord);
-    this.end();
+    this.end(atOnce);
   }
 
   /** Says what is still to be said and closes. */
-  end(): void {
+  end(atOnce = false): void {
     if (this.reading === "closing") return;
     this.reading = "closing";
     this.deadline.awaitClose(this.#receiver.clock.now());
     if (!this.isAwaiting) this.#party.abandon();
     const out = this.#out;
     this.#out = "";
-    this.#wire.end(out);
+    this.#wire.end(out, atOnce);
   }
 
   // --- what is waited for -----------------------------------------------------------------------------------------------

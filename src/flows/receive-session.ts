@@ -64,7 +64,7 @@ export class ReceivingSession {
   /** Judges the connection and greets, or refuses. `overload` is why there is no room for it, or null. */
   open(overload: Reply | null): void {
     const refusal = this.#refusesConnection() ?? overload;
-    if (refusal !== null) this.#dialogue.close(refusal);
+    if (refusal !== null) this.#dialogue.close(refusal, true);
     else if (this.#caller.listener.tls === "implicit") this.#dialogue.awaitHandshake();
     else this.#greet();
     this.#dialogue.flush();
@@ -240,7 +240,7 @@ export class ReceivingSession {
       case "refuse":
         return this.#refuse(action.reply);
       case "close":
-        return dialogue.close(action.reply);
+        return dialogue.close(action.reply, action.reply.code === 221);
       case "greet":
         this.abandon();
         if (action.extended) return dialogue.sayLines(this.#offering().ehlo);

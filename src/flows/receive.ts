@@ -34,8 +34,11 @@ export interface SessionFacts {
 export interface Wire {
   /** Takes text for the client; what one block of input brings forth comes in one call. */
   send(text: string): void;
-  /** Says `lastWord`, then closes our direction; the rest is the client's. */
-  end(lastWord: string): void;
+  /**
+   * Says `lastWord`, which may be empty, and closes: `atOnce` where the client has nothing more to say, else our direction first, so that
+   * what it is still sending does not make a reset of the last word.
+   */
+  end(lastWord: string, atOnce: boolean): void;
   destroy(): void;
   /** No more input for now. */
   pause(): void;
@@ -135,12 +138,6 @@ export class Receiver {
     if (ofClient > this.limits.sessionsPerClient) return reply(421, "4.7.0", "Too many sessions from your address");
     const sessionsMax = this.#attributes().MAXINEMM;
     return this.#sessions.size > sessionsMax ? reply(421, "4.3.2", "Too many sessions; try again later") : null;
-  }
-
-  /** Looks at what sessions wait for; to be called every second or so. */
-  sweep(): void {
-    const now = this.clock.now();
-    for (const session of this.#sessions) session.sweep(now);
   }
 
   /** No transaction begins any more; sessions without one end now with 421. */

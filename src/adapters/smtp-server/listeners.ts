@@ -1,0 +1,224 @@
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { SecureContext } from "node:tls";
+import { err, ok, type Result } from "../../core/base/result.ts";
+import { formatIpAddress, IPV4_LOOPBACK, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
+import type { Network } from "../../core/mail/network.ts";
+import type { Clock, Listeners, ListenerState, SessionState, Timer } from "../../flows/ports.ts";
+import type { Receiver } from "../../flows/receive.ts";
+import { Connection, type Door } from "./connection.ts";
+
+export interface ListenerOptions {
+  /** `0.0.0.0:25`, `[::]:25`; port 0 lets the system choose. */
+  readonly address: string;
+  readonly tls: "none" | "starttls" | "implicit";
+  readonly auth: "off" | "tls" | "always";
+  readonly bareLf: boolean;
+  readonly proxyFrom: readonly Network[];
+  /** The certificate of now; asked at each handshake. */
+  readonly secureContext: () => SecureContext | null;
+}
+
+export interface ListenersOptions {
+  readonly receiver: Receiver;
+  readonly listeners: readonly ListenerOptions[];
+  readonly clock: Clock;
+  /** *SVRBIND: where a wildcard listener binds, asked at each `open`. Of a family that has none here, the wildcard stays. */
+  readonly bindAddresses: () => readonly IpAddress[];
+  readonly reloadTls: () => Promise<Result<void, string>>;
+  /** How often sessions are looked at for what they wait for, in milliseconds. */
+  readonly sweepMs?: number;
+}
+
+/** Connections waiting for accept(). */
+const BACKLOG = 1_024;
+/** After the last word of a shutdown a client may take so long to close. */
+const FAREWELL_MS = 1_000;
+
+export interface SmtpListeners extends Listeners {
+  /** Serves a session on any duplex stream as client 127.0.0.1: for `sendmail -bs`. Nothing on it is encrypted or authenticated. */
+  serveStream(stream: Duplex): void;
+}
+
+export function createListeners(options: ListenersOptions): SmtpListeners {
+  return new NetListeners(options);
+}
+
+interface Bound {
+  readonly configured: ListenerOptions;
+  readonly server: Server;
+  readonly bound: string;
+}
+
+class NetListeners implements SmtpListeners {
+  readonly #options: ListenersOptions;
+  readonly #connections = new Set<Connection>();
+  #bound: readonly Bound[] = [];
+  #sweep: Timer | null = null;
+  #onEmpty: (() => void) | null = null;
+
+  constructor(options: ListenersOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<Result<void, string>> {
+    if (this.#bound.length > 0) return ok(undefined);
+    const bound: Bound[] = [];
+    for (const configured of this.#options.listeners) {
+      for (const host of this.#hostsOf(configured.address)) {
+        try {
+          bound.push(await this.#listen(configured, host));
+        } catch (fault) {
+          await Promise.all(bound.map(({ server }) => closed(server)));
+          return err(`${configured.address}: ${describe(fault)}`);
+        }
+      }
+    }
+    this.#bound = bound;
+    this.#sweepSoon();
+    return ok(undefined);
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const servers = this.#bound.map(({ server }) => server);
+    this.#bound = [];
+    for (const server of servers) server.close();
+    this.#options.receiver.drain();
+    await this.#emptied(deadlineMs);
+    this.#options.receiver.cut();
+    await this.#emptied(FAREWELL_MS);
+    for (const connection of this.#connections) connection.destroy();
+    this.#sweep?.cancel();
+    this.#sweep = null;
+  }
+
+  state(): readonly ListenerState[] {
+    return this.#options.listeners.flatMap((configured) => {
+      const { address, tls, auth } = configured;
+      const here = this.#bound.filter((one) => one.configured === configured);
+      const names = here.length === 0 ? [""] : here.map(({ bound }) => bound);
+      return names.map((bound) => ({ configured: address, bound, tls, auth }));
+    });
+  }
+
+  sessions(): readonly SessionState[] {
+    return this.#options.receiver.sessions();
+  }
+
+  async reloadTls(): Promise<Result<void, string>> {
+    return this.#options.reloadTls();
+  }
+
+  serveStream(stream: Duplex): void {
+    const profile = { name: "local", tls: "none", auth: "off", bareLf: false } as const;
+    const door: Door = { profile, proxyFrom: [], local: null, secureContext: () => null };
+    this.#adopt(door, stream).begin(IPV4_LOOPBACK, null);
+    this.#sweepSoon();
+  }
+
+  /** The addresses to bind for a configured one: itself, or those of *SVRBIND where it is a wildcard. */
+  #hostsOf(address: string): readonly string[] {
+    const { host } = splitAddress(address);
+    if (host !== "0.0.0.0" && host !== "::") return [host];
+    const family = host === "::" ? 6 : 4;
+    const named = this.#options.bindAddresses().filter((one) => one.family === family);
+    return named.length === 0 ? [host] : named.map(formatIpAddress);
+  }
+
+  async #listen(configured: ListenerOptions, host: string): Promise<Bound> {
+    const { address, tls, auth, bareLf, proxyFrom, secureContext } = configured;
+    const { port } = splitAddress(address);
+    const isWildcard = host === "0.0.0.0" || host === "::";
+    const parsed = parseIpAddress(host);
+    const door: Door = {
+      profile: { name: address, tls, auth, bareLf },
+      proxyFrom,
+      local: !isWildcard && parsed.ok ? parsed.value : null,
+      secureContext,
+    };
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(door, socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port, backlog: BACKLOG, ipv6Only: host === "::" && this.#hasIpv4Listener(port) }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    // Out of descriptors: accept() fails and is tried again; those that are connected go on.
+    server.on("error", () => undefined);
+    const at = server.address() as AddressInfo;
+    return {
+      configured,
+      server,
+      bound: at.family === "IPv6" ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`,
+    };
+  }
+
+  /** Alone, `[::]` takes IPv4 clients too; beside an IPv4 listener on the same port it must not. */
+  #hasIpv4Listener(port: number): boolean {
+    return this.#options.listeners.some(({ address }) => {
+      const other = splitAddress(address);
+      return other.port === port && port !== 0 && !other.host.includes(":");
+    });
+  }
+
+  #accept(door: Door, socket: Socket): void {
+    this.#adopt(door, socket).start(socket);
+  }
+
+  #adopt(door: Door, stream: Duplex): Connection {
+    const connection = new Connection(this.#options.receiver, door, stream, this.#forget);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  readonly #forget = (connection: Connection): void => {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  };
+
+  /** One timer for all sessions. */
+  #sweepSoon(): void {
+    this.#sweep ??= this.#options.clock.after(this.#options.sweepMs ?? 1_000, () => {
+      this.#sweep = null;
+      const now = this.#options.clock.now();
+      for (const connection of this.#connections) connection.sweep(now);
+      if (this.#connections.size > 0 || this.#bound.length > 0) this.#sweepSoon();
+    });
+  }
+
+  /** Resolves when no connection is left, or after `deadlineMs`. */
+  async #emptied(deadlineMs: number): Promise<void> {
+    if (this.#connections.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(deadlineMs, resolve);
+    this.#onEmpty = resolve;
+    await promise;
+    this.#onEmpty = null;
+    timer.cancel();
+  }
+}
+
+/** `0.0.0.0:25` and `[::]:25`; the configuration has checked them. */
+function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(address.slice(colon + 1)) };
+}
+
+async function closed(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
+function describe(fault: unknown): string {
+  const { code, message } = fault as { code?: string; message?: string };
+  switch (code) {
+    case "EADDRINUSE":
+      return "the address is in use by another program";
+    case "EACCES":
+      return "this user may not bind that port";
+    case "EADDRNOTAVAIL":
+      return "this machine does not have that address";
+    default:
+      return message ?? String(fault);
+  }
+}
