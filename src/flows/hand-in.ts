@@ -33,7 +33,7 @@ async function submit(operations: Operations, mail: HandedIn, by: string): Promi
     return answer(recipients.faults.map((address) => message("SMR0504", address)));
   }
   if (recipients.mailboxes.length === 0) return say("SMR0503", "there is no recipient.");
-  const octets = withCrlf(mail.octets);
+  const { octets } = mail;
   if (octets.length > sizeMaxOctets(operations))
     return say("SMR0506", formatCount(operations.policy.attributes().MAXEMMSIZE));
   const content = {
@@ -75,36 +75,4 @@ function readRecipients(to: readonly string[]): { mailboxes: readonly Mailbox[];
     else faults.push(address);
   }
   return { mailboxes: [...mailboxes.values()], faults };
-}
-
-const CR = 0x0d;
-const LF = 0x0a;
-
-/**
- * The octets with CRLF at every line end, whatever stood there, and at the end. A local program writes lines for its own system; here,
- * before anything was framed, a bare LF or CR cannot smuggle anything.
- */
-export function withCrlf(octets: Uint8Array): Uint8Array {
-  const last = octets.length - 1;
-  const ends = last >= 0 && octets[last] === LF && octets[last - 1] === CR;
-  let more = ends ? 0 : 2;
-  for (let i = 0; i <= last; i++) if (isBare(octets, i)) more++;
-  if (more === 0) return octets;
-  const lines = new Uint8Array(octets.length + more);
-  let at = 0;
-  for (let i = 0; i <= last; i++) {
-    if (isBare(octets, i)) {
-      lines[at++] = CR;
-      lines[at++] = LF;
-    } else lines[at++] = octets[i] ?? 0;
-  }
-  if (at >= 2 && lines[at - 1] === LF && lines[at - 2] === CR) return lines.subarray(0, at);
-  lines[at++] = CR;
-  lines[at++] = LF;
-  return lines.subarray(0, at);
-}
-
-function isBare(octets: Uint8Array, i: number): boolean {
-  if (octets[i] === LF) return octets[i - 1] !== CR;
-  return octets[i] === CR && octets[i + 1] !== LF;
 }
