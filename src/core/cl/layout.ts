@@ -24,7 +24,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   const last = columns.length - 1;
   widths[last] = Math.min(widths[last] ?? 0, Math.max(10, PAGE_COLUMNS - before));
   const line = (row: readonly string[]): string =>
-    ` ${row.map((cell, i) => align(cut(cell, widths[i] ?? 0), widths[i] ?? 0, columns[i]?.align)).join("  ")}`.trimEnd();
+    cut(
+      ` ${row.map((cell, i) => align(cut(cell, widths[i] ?? 0), widths[i] ?? 0, columns[i]?.align)).join("  ")}`.trimEnd(),
+    );
   return [line(columns.map((column) => column.heading)), ...cells.map(line)].join("\n");
 }
 
@@ -32,7 +34,8 @@ function align(cell: string, width: number, side: "right" | undefined): string {
   return side === "right" ? cell.padStart(width) : cell.padEnd(width);
 }
 
-function cut(text: string, width: number): string {
+/** Text cut to `width` characters, the last of them `…` where more was there. */
+export function cut(text: string, width = PAGE_COLUMNS): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
@@ -63,15 +66,15 @@ export function wrap(text: string, columns: number, indent = ""): string {
 export function leader(label: string, columns: number, end = ":"): string {
   const room = columns - label.length - 4;
   if (room < 1) return `${label} ${end}  `;
-  const dots = " .".repeat(Math.ceil(room / 2)).slice(-room);
-  return `${label}${dots} ${end}  `;
+  // The dots of all labels stand in the same columns, and a blank between label and dots.
+  return `${label} ${". ".repeat(Math.ceil(room / 2)).slice(-room)}${end}  `;
 }
 
-/** `65,536`; from a million million on as a power of two, where it is one. */
+/** `65,536`; from a million million on as a power of two: `2^96`, and `over 2^96` where it is none. */
 export function formatCount(count: bigint | number): string {
   const exact = BigInt(count);
   const bits = exact.toString(2).length - 1;
-  if (exact > 10n ** 12n && exact === 1n << BigInt(bits)) return `2^${bits}`;
+  if (exact > 10n ** 12n) return exact === 1n << BigInt(bits) ? `2^${bits}` : `over 2^${bits}`;
   return exact.toString().replace(/\B(?=(\d{3})+$)/g, ",");
 }
 

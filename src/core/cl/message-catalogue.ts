@@ -264,7 +264,7 @@ export const CATALOGUE = {
   },
   SMR0123: {
     severity: 10,
-    text: "Nothing to change: it is so already.",
+    text: "Nothing to change: it is so already. &1",
     cause: "The policy has these values already. No new version was made.",
   },
   SMR0124: {
@@ -360,6 +360,13 @@ export const CATALOGUE = {
     severity: 10,
     text: "&1 is used from the next start on.",
     cause: "The value is stored; the running server keeps the one it started with.",
+  },
+
+  SMR0204: {
+    severity: 10,
+    text: "No attribute was given. Nothing was changed.",
+    cause: "The command names no attribute that it could change.",
+    recovery: "CHGSMTPA ? shows every attribute with its choices.",
   },
 
   // --- server ---

@@ -59,11 +59,11 @@ export function sortEntries<E extends Pick<NewEntry, "list" | "value">>(entries:
 function sortKey(value: EntryValue): string {
   switch (value.kind) {
     case "network":
-      return `network ${addressKey(value.network.base)} ${String(value.network.prefixBits).padStart(3, "0")}`;
+      return `b network ${addressKey(value.network.base)} ${String(value.network.prefixBits).padStart(3, "0")}`;
     case "address":
-      return `address ${addressKey(value.address)}`;
+      return `b address ${addressKey(value.address)}`;
     default:
-      return formatEntryValue(value);
+      return `a name ${formatEntryValue(value)}`;
   }
 }
 

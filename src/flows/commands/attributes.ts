@@ -1,4 +1,5 @@
 import type { Json } from "../../core/base/json.ts";
+import { printable } from "../../core/base/printable.ts";
 import {
   ATTRIBUTE_NAMES,
   attributeMeaning,
@@ -9,7 +10,7 @@ import {
 } from "../../core/cl/attribute-values.ts";
 import { CHGSMTPA } from "../../core/cl/commands/attributes.ts";
 import { findParameter } from "../../core/cl/definition.ts";
-import { counted, leader, pageHeading } from "../../core/cl/layout.ts";
+import { counted, leader, PAGE_COLUMNS, pageHeading } from "../../core/cl/layout.ts";
 import { message, type Message } from "../../core/cl/messages.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { addressCount, covers, type Network } from "../../core/mail/network.ts";
@@ -25,8 +26,11 @@ export const changeAttributes: Handler = async (context, args) => {
   const { policy } = operations;
   const wanted = readAttributes(args);
   if (!wanted.ok) return faultsOf(wanted.error);
+  if (Object.keys(wanted.value).length === 0) return say("SMR0204");
   const attributes = changedAttributes(policy.attributes(), { ...policy.attributes(), ...wanted.value });
-  if (Object.keys(attributes).length === 0) return say("SMR0123");
+  if (Object.keys(attributes).length === 0) {
+    return say("SMR0123", wanted.value.ALWRLY === undefined ? "" : describeRelay(policy, context.now));
+  }
   const confirmed = args.is("CONFIRM", "*YES");
   const changed = await policy.change({ change: { kind: "set-attributes", attributes }, command: text, by, confirmed });
   if (!changed.ok) return answer([refusalMessage(changed.error, "")]);
@@ -92,8 +96,8 @@ export const displayAttributes: Handler = async (context) => {
     const value = formatAttributeValue(name, attributes);
     const standard = formatAttributeValue(name, DEFAULT_ATTRIBUTES);
     const meaning = attributeMeaning(name, attributes);
-    const notes = [meaning, value === standard ? "" : `(${standard} in a new policy)`].filter((note) => note !== "");
-    return `${leader(label, 48)}${value.padEnd(12)} ${notes.join(" ")}`.trimEnd();
+    const notes = [meaning, value === standard ? "" : `(default ${standard})`].filter((note) => note !== "");
+    return printable(`${leader(label, 48)}${value.padEnd(12)} ${notes.join(" ")}`.trimEnd(), PAGE_COLUMNS);
   });
   const title = pageHeading("Display SMTP Attributes", server.status().hostname, now);
   const output = `${title}\n Version ${policy.version()}\n\n${lines.join("\n")}\n\n ${describeRelay(policy, now)}`;

@@ -19,15 +19,15 @@ import {
   readNewEntry,
   readValueKey,
 } from "../../core/cl/entry-value.ts";
-import { counted, formatCount, pageHeading, table, type Column } from "../../core/cl/layout.ts";
+import { counted, cut, formatCount, pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message } from "../../core/cl/messages.ts";
 import { WRKSMTPLE } from "../../core/cl/commands/list-entries.ts";
 import { sortEntries } from "../../core/cl/policy-text.ts";
-import { addressCount, covers, formatMask } from "../../core/mail/network.ts";
+import { addressCount, formatMask } from "../../core/mail/network.ts";
 import type { Finding } from "../../core/policy/finding.ts";
 import { LIST_NAMES, type Entry, type EntryValue, type ListName, type PolicyChange } from "../../core/policy/policy.ts";
 import { answer, faultsOf, sealingOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
-import { findingMessage, helpToFind, refusalMessage } from "./policy-answer.ts";
+import { findingMessage, helpToFind, includes, refusalMessage } from "./policy-answer.ts";
 import { printable } from "../../core/base/printable.ts";
 
 export const addEntry: Handler = async (context, args) => {
@@ -95,7 +95,8 @@ async function changeEntry(
   const { operations, by, text } = context;
   const confirmed = args.is("CONFIRM", "*YES");
   const changed = await operations.policy.change({ change, command: text, by, confirmed });
-  if (!changed.ok) return answer([refusalMessage(changed.error, args.text("ENTRY") ?? "")]);
+  if (!changed.ok)
+    return answer([refusalMessage(changed.error, args.given("ENTRY") ? (args.text("ENTRY") ?? "") : "")]);
   const { entry, version, findings } = changed.value;
   if (!entry) return answer([message(id, "", "", "", String(version))]);
   const meaning =
@@ -105,10 +106,10 @@ async function changeEntry(
   return answer([done, ...findings.map(findingMessage)], "", value);
 }
 
-/** What the entry covers, and how it is called from now on. */
+/** What the entry covers, and until when. */
 function describeEffect(entry: Entry): string {
   const end = entry.expiresAt === null ? "" : ` Ends ${formatInstant(entry.expiresAt)}.`;
-  return `${describeCoverage(entry.value)}${end} It is ${formatEntryId(entry)}.`;
+  return `${describeCoverage(entry.value)}${end}`;
 }
 
 function describeRemoval(left: readonly Entry[], entry: Entry): string {
@@ -116,11 +117,6 @@ function describeRemoval(left: readonly Entry[], entry: Entry): string {
   const wider = left.find((other) => includes(other.value, value));
   const covered = value.kind === "network" ? `It covered ${describeNetwork(value.network)}.` : "";
   return wider ? `${covered} ${formatEntryId(wider)} ${formatEntryValue(wider.value)} still does.`.trim() : covered;
-}
-
-function includes(outer: EntryValue, inner: EntryValue): boolean {
-  if (outer.kind !== "network" || inner.kind !== "network") return false;
-  return covers(outer.network, inner.network);
 }
 
 // --- WRKSMTPLE --------------------------------------------------------------------------------------------------------
@@ -179,7 +175,7 @@ function printList(
       lines.push(`        ${id} ${text}`);
     }
   }
-  return lines.join("\n");
+  return lines.map((line) => cut(line)).join("\n");
 }
 
 function columnsOf(context: CommandContext, entry: Entry): readonly string[] {

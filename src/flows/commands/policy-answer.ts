@@ -2,8 +2,10 @@ import { formatInstant } from "../../core/base/time.ts";
 import { formatEntryId, formatEntryValue, describeNetwork } from "../../core/cl/entry-text.ts";
 import { counted, formatCount } from "../../core/cl/layout.ts";
 import { message, type Message } from "../../core/cl/messages.ts";
+import { sameAddress } from "../../core/mail/ip.ts";
+import { covers, formatMask } from "../../core/mail/network.ts";
 import type { Finding } from "../../core/policy/finding.ts";
-import type { Entry } from "../../core/policy/policy.ts";
+import type { Entry, EntryValue, ListName } from "../../core/policy/policy.ts";
 import type { ChangeRefusal } from "../operations.ts";
 
 /** `E17 *ACCEPT 10.100.1.2/32`: an entry within a sentence. */
@@ -54,30 +56,40 @@ export function refusalMessage(refusal: ChangeRefusal, typed: string): Message {
   }
 }
 
-/** What is near an entry that was not found: the same address with another mask, the name with or without its dot, another list. */
-export function helpToFind(wanted: Entry["value"], list: string, entries: readonly Entry[]): string {
-  const near =
-    entries.find((entry) => entry.list === list && resembles(wanted, entry)) ??
-    entries.find((entry) => resembles(wanted, entry));
-  if (!near) return "";
-  if (near.value.kind === "network") {
-    return `${nameEntry(near)} is there (${describeNetwork(near.value.network)}): RMVSMTPLE ENTRY(${formatEntryId(near)}).`;
-  }
-  return `${nameEntry(near)} is there: RMVSMTPLE ENTRY(${formatEntryId(near)}).`;
+/**
+ * What is near an entry that was not found, as a sentence: the same address with another mask, a network that holds it, the name
+ * with or without its dot, in this list or in another.
+ */
+export function helpToFind(wanted: EntryValue, list: ListName, entries: readonly Entry[]): string {
+  const mine = [...entries].sort((a, b) => Number(b.list === list) - Number(a.list === list));
+  const same = mine.find((entry) => sameSubject(wanted, entry.value));
+  if (same)
+    return `${nameEntry(same)} is there${describeMask(same.value)}. RMVSMTPLE ENTRY(${formatEntryId(same)}) removes it.`;
+  const wider = mine.find((entry) => entry.list === list && includes(entry.value, wanted));
+  if (!wider) return "";
+  return `${nameEntry(wider)} covers it${describeMask(wider.value)}.`;
 }
 
-function resembles(wanted: Entry["value"], entry: Entry): boolean {
-  const { value } = entry;
-  if (wanted.kind === "network" && value.kind === "network") return formatBase(wanted) === formatBase(value);
+function describeMask(value: EntryValue): string {
+  if (value.kind !== "network") return "";
+  const { base, prefixBits } = value.network;
+  const mask = base.family === 4 ? `SUBNETMASK('${formatMask(prefixBits)}')` : `IP6PFX('${prefixBits}')`;
+  return `, with ${mask} (${describeNetwork(value.network)})`;
+}
+
+/** Whether every address of `inner` is in `outer`. */
+export function includes(outer: EntryValue, inner: EntryValue): boolean {
+  return outer.kind === "network" && inner.kind === "network" && covers(outer.network, inner.network);
+}
+
+function sameSubject(wanted: EntryValue, value: EntryValue): boolean {
+  if (wanted.kind === "network" && value.kind === "network")
+    return sameAddress(wanted.network.base, value.network.base);
   if (wanted.kind === "host-credentials") return value.kind === "host-credentials" && value.host === wanted.host;
   const name = domainOf(wanted);
   return name !== null && domainOf(value) === name;
 }
 
-function formatBase(value: Entry["value"] & { kind: "network" }): string {
-  return formatEntryValue(value).replace(/\/\d+$/, "");
-}
-
-function domainOf(value: Entry["value"]): string | null {
+function domainOf(value: EntryValue): string | null {
   return value.kind === "domain" || value.kind === "interface-domain" ? value.domain : null;
 }
