@@ -276,7 +276,7 @@ export class Schedule {
     const nextHop = hop.key;
     if (state === DEFERRED) return { state: "deferred", nextHop, dueAt: this.#deferred.dueAt(slot) };
     if (state === READY && hop.paused) return { state: "deferred", nextHop, dueAt: hop.pausedUntil };
-    return { state: state === READY ? "ready" : state === ACTIVE ? "active" : "held", nextHop, dueAt: null };
+    return { state: state === READY ? "ready" : state === HELD ? "held" : "active", nextHop, dueAt: null };
   }
 
   // --- moving items -----------------------------------------------------------------------------------------------------
