@@ -1,6 +1,6 @@
 import type { Domain } from "./domain.ts";
 import { HEADER_SCAN_OCTETS_MAX } from "./header.ts";
-import type { Mailbox } from "./mailbox.ts";
+import { formatMailbox, type Mailbox } from "./mailbox.ts";
 import { parseForwardPath, parseMailbox } from "./path.ts";
 
 /** What a message says of its own recipients. */
@@ -36,7 +36,7 @@ export function recipientsOfHeader(octets: Uint8Array, defaultDomain: Domain, re
         break;
       }
       const mailbox = readAddress(address, defaultDomain);
-      if (mailbox) recipients.set(address, mailbox);
+      if (mailbox) recipients.set(formatMailbox(mailbox), mailbox);
       else faulty.push(address);
     }
   }
