@@ -70,6 +70,14 @@ export const DEFAULT_LIMITS = {
   queuedMessages: 1_000_000,
   /** Messages that the capture box keeps; the oldest go first. */
   capturedMessages: 10_000,
+  /** Waiting for the DNS on the way to a next hop, all tries together. */
+  dnsTimeoutMs: 10_000,
+  /** Waiting for one DNS list; what did not answer then is unknown. */
+  dnsListTimeoutMs: 2_000,
+  /** DNS answers kept, each at most 32 hosts or addresses. */
+  dnsCacheEntries: 10_000,
+  /** DNS questions under way at once; more are answered as if nobody had answered. */
+  dnsQueries: 4_096,
   /** Rows and age of the journal. */
   journalRows: 5_000_000,
   journalAgeMs: 90 * 86_400_000,
