@@ -1,0 +1,148 @@
+import { randomBytes } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import { MemorySpool } from "../../src/adapters/memory/spool.ts";
+import { MemoryUserStore } from "../../src/adapters/memory/user-store.ts";
+import { createCryptography } from "../../src/adapters/node/cryptography.ts";
+import { systemClock } from "../../src/adapters/node/clock.ts";
+import { createListeners, type ListenerOptions, type SmtpListeners } from "../../src/adapters/smtp-server/listeners.ts";
+import { makeSelfSigned } from "../../src/adapters/tls/self-signed.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/core/base/limits.ts";
+import type { Result } from "../../src/core/base/result.ts";
+import { parseDomain, type Domain } from "../../src/core/mail/domain.ts";
+import type { AcceptedMessage } from "../../src/core/queue/message.ts";
+import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
+import { createVerifier, Credentials } from "../../src/flows/credentials.ts";
+import type { Clock, Spool, SpoolFault } from "../../src/flows/ports.ts";
+import { Receiver } from "../../src/flows/receive.ts";
+import type { DecisionEvent } from "../../src/flows/record.ts";
+import { TestPolicy } from "./policy.ts";
+
+const pair = makeSelfSigned("relay.example", Date.now() - 86_400_000, Date.now() + 86_400_000);
+export const secureContext = createSecureContext({ cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" });
+
+export function domain(text: string): Domain {
+  const parsed = parseDomain(text);
+  if (!parsed.ok) throw new Error(`${text}: ${parsed.error}`);
+  return parsed.value;
+}
+
+export interface WorldOptions {
+  readonly listener?: Partial<ListenerOptions>;
+  readonly limits?: Partial<Limits>;
+  readonly users?: readonly (readonly [name: string, password: string])[];
+  readonly dnsLists?: readonly string[];
+  readonly localDomains?: readonly string[];
+  readonly clock?: Clock;
+  readonly spool?: Pick<Spool, "put" | "openContent">;
+}
+
+/** A receiving server with a real door on the loopback and everything behind it in memory. */
+export class World {
+  readonly policy: TestPolicy;
+  readonly spool = new MemorySpool();
+  readonly accepted: AcceptedMessage[] = [];
+  readonly decisions: DecisionEvent[] = [];
+  readonly hits: number[] = [];
+  readonly faults: unknown[] = [];
+  readonly users = new MemoryUserStore();
+  receiver!: Receiver;
+  listeners!: SmtpListeners;
+  port = 0;
+
+  constructor(localDomains: readonly string[] = ["inside.example"]) {
+    this.policy = new TestPolicy(localDomains);
+  }
+
+  static async open(options: WorldOptions = {}): Promise<World> {
+    const world = new World(options.localDomains);
+    const clock = options.clock ?? systemClock;
+    const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const cryptography = createCryptography(randomBytes(32));
+    for (const [name, password] of options.users ?? []) {
+      const verifier = await createVerifier(cryptography, password);
+      if (verifier !== null) await world.users.put(name, verifier, clock.now());
+    }
+    let decisionId = 0;
+    world.receiver = new Receiver({
+      hostname: "relay.example",
+      postmasterDomain: domain(options.localDomains?.[0] ?? "inside.example"),
+      policy: world.policy,
+      recorder: {
+        decisionIdFor: () => ++decisionId,
+        decision: (event) => void world.decisions.push(event),
+        accepted: () => undefined,
+      },
+      use: { count: (entryId) => void world.hits.push(entryId) },
+      spool: options.spool ?? world.spool,
+      queue: { accept: (message) => void world.accepted.push(message) },
+      queuedMessages: () => 0,
+      nextQueueId: createQueueIds(clock, 0),
+      credentials: new Credentials(world.users, cryptography, clock, limits),
+      resolver: { listed: async (_client, list) => (options.dnsLists?.includes(list) ? "listed" : "not-listed") },
+      clock,
+      limits,
+      report: (fault) => void world.faults.push(fault),
+      crash: (fault) => {
+        throw fault;
+      },
+    });
+    const listener: ListenerOptions = {
+      address: "127.0.0.1:0",
+      tls: "none",
+      auth: "off",
+      bareLf: false,
+      proxyFrom: [],
+      secureContext: () => secureContext,
+      ...options.listener,
+    };
+    world.listeners = createListeners({
+      receiver: world.receiver,
+      listeners: [listener],
+      clock,
+      bindAddresses: () => [],
+      reloadTls: async () => ({ ok: true, value: undefined }),
+      sweepMs: 20,
+    });
+    const opened = await world.listeners.open();
+    if (!opened.ok) throw new Error(opened.error);
+    world.port = Number(world.listeners.state()[0]?.bound.split(":").at(-1));
+    return world;
+  }
+
+  async close(): Promise<void> {
+    await this.listeners.close(0);
+  }
+
+  /** Content without our Received field, lines as they are. */
+  async contentOf(message: AcceptedMessage): Promise<string> {
+    const parts: Uint8Array[] = [];
+    if (message.content.kind === "memory") parts.push(...message.content.chunks);
+    else for await (const part of this.spool.readFile(message.content)) parts.push(part);
+    const text = Buffer.concat(parts).toString("latin1");
+    const received = /^Received: .*(\r\n\t.*)*\r\n/.exec(text);
+    return text.slice(received?.[0].length ?? 0);
+  }
+}
+
+/** A spool whose puts wait until they are told how to end. */
+export class HeldSpool implements Pick<Spool, "put" | "openContent"> {
+  readonly puts: { readonly message: AcceptedMessage; settle(result: Result<void, SpoolFault>): void }[] = [];
+  readonly #memory = new MemorySpool();
+  #onPut: (() => void) | null = null;
+
+  put(message: AcceptedMessage): Promise<Result<void, SpoolFault>> {
+    const { promise, resolve } = Promise.withResolvers<Result<void, SpoolFault>>();
+    this.puts.push({ message, settle: resolve });
+    this.#onPut?.();
+    return promise;
+  }
+
+  openContent(): ReturnType<Spool["openContent"]> {
+    return this.#memory.openContent();
+  }
+
+  async putsAre(count: number): Promise<void> {
+    while (this.puts.length < count) await new Promise<void>((resolve) => (this.#onPut = resolve));
+  }
+}
+
