@@ -88,13 +88,15 @@ async function writeConfiguration(directory: string, port: number, options: Post
   await writeFile(join(directory, "conf/master.cf"), master.join("\n"));
 }
 
-export interface Postfix extends AsyncDisposable {
-  readonly port: number;
+export interface PreparedPostfix {
   readonly directory: string;
+  readonly port: number;
+  /** Runs in the foreground until SIGTERM. */
+  readonly command: readonly string[];
 }
 
-/** Starts Postfix on a port of 127.0.0.1 and waits for its greeting. Needs root: its processes change their user. */
-export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
+/** Lays out configuration and queue for a Postfix at a free port of 127.0.0.1. Needs root: its processes change their user. */
+export async function preparePostfix(options: PostfixOptions): Promise<PreparedPostfix> {
   const directory = await mkdtemp(join(tmpdir(), "relaykeeper-postfix-"));
   // Postfix's processes run as another user.
   await chmod(directory, 0o755);
@@ -103,12 +105,19 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   await layOutQueue(join(directory, "queue"));
   const port = await freePort();
   await writeConfiguration(directory, port, options);
-  const master = spawn(programPath("master"), ["-c", join(directory, "conf"), "-d"], {
-    cwd: directory,
-    stdio: "ignore",
-    // A process group of its own: master's children end with it.
-    detached: true,
-  });
+  return { directory, port, command: [programPath("master"), "-c", join(directory, "conf"), "-d"] };
+}
+
+export interface Postfix extends AsyncDisposable {
+  readonly port: number;
+  readonly directory: string;
+}
+
+/** Starts Postfix and waits for its greeting. */
+export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
+  const { directory, port, command } = await preparePostfix(options);
+  const [program = "", ...args] = command;
+  const master = spawn(program, args, { cwd: directory, stdio: "ignore" });
   const end = ended(master);
   const dispose = async () => {
     master.kill("SIGTERM");

@@ -1,0 +1,160 @@
+/**
+ * The whole relay beside others, on this machine, in one run: `npm run bench`.
+ *
+ *   --scenarios A,B,C     A: one message a connection; B: many a session; A100: A with 100 KB; L: time from end of data to 250;
+ *                         C: a stranger is refused, with 10, 10,000 and 100,000 networks on the list; CB: many refusals a session
+ *   --peers a,b           relaykeeper, postfix, naive
+ *   --rounds 3            every peer and scenario once a round, in turn; figures are medians over the rounds
+ *   --seconds 4           of each measurement
+ *   --sessions 50         at once
+ *
+ * Prints tables, and appends a line of JSON for every measurement to bench-results/whole-relay.jsonl.
+ */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { missing } from "../peers/programs.ts";
+import { cpuMethod, machineBusySeconds } from "./whole/party.ts";
+import { peers, type Peer } from "./whole/peers.ts";
+import { measure, type Figures, type Scenario, type Setting } from "./whole/scenarios.ts";
+
+const relay = { kind: "relay", keepSessions: false, sizeOctets: 4_096, entries: 10_000 } as const;
+const refuse = { kind: "refuse", keepSessions: false, sizeOctets: 0 } as const;
+const scenarios: readonly Scenario[] = [
+  { ...relay, name: "A", title: "4 KB, one message a connection" },
+  { ...relay, name: "B", title: "4 KB, many messages a session", keepSessions: true },
+  { ...relay, name: "A100", title: "100 KB, one message a connection", sizeOctets: 102_400 },
+  { ...relay, name: "L", title: "4 KB, kept sessions: from end of data to 250", kind: "latency", keepSessions: true },
+  { ...refuse, name: "C10", title: "a stranger is refused, 10 networks on the list", entries: 10 },
+  { ...refuse, name: "C10k", title: "a stranger is refused, 10,000 networks", entries: 10_000 },
+  { ...refuse, name: "C100k", title: "a stranger is refused, 100,000 networks", entries: 100_000 },
+  { ...refuse, name: "CB", title: "many refusals in a session", entries: 10_000, keepSessions: true },
+];
+
+const { values } = parseArgs({
+  options: {
+    scenarios: { type: "string", default: "A,B,L,C" },
+    peers: { type: "string", default: "relaykeeper,postfix,naive" },
+    rounds: { type: "string", default: "3" },
+    seconds: { type: "string", default: "4" },
+    sessions: { type: "string", default: "50" },
+    warmup: { type: "string", default: "500" },
+  },
+});
+
+function chosenScenarios(): Scenario[] {
+  const names = values.scenarios.split(",").flatMap((name) => (name === "C" ? ["C10", "C10k", "C100k"] : [name]));
+  return names.map((name) => {
+    const scenario = scenarios.find((candidate) => candidate.name === name);
+    if (!scenario) throw new Error(`no scenario ${name}; there are ${scenarios.map((one) => one.name).join(", ")}`);
+    return scenario;
+  });
+}
+
+function chosenPeers(): Peer[] {
+  return values.peers.split(",").flatMap((name) => {
+    const peer = peers.find((candidate) => candidate.name === name);
+    if (!peer) throw new Error(`no peer ${name}; there are ${peers.map((one) => one.name).join(", ")}`);
+    const reason = peer.missing();
+    if (reason !== false) process.stderr.write(`without ${name}: ${reason}\n`);
+    return reason === false ? [peer] : [];
+  });
+}
+
+/** Waits, a while, until the rest of the machine is quiet. */
+async function quiet(): Promise<void> {
+  for (let tries = 0; tries < 5; tries++) {
+    const before = machineBusySeconds();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    if (machineBusySeconds() - before < 0.15) return;
+  }
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.filter((number) => !Number.isNaN(number)).sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
+}
+
+function format(number: number, digits: number): string {
+  return Number.isNaN(number) ? "" : number.toLocaleString("en-US", { maximumFractionDigits: digits });
+}
+
+/** One table a scenario, a row a peer. */
+function table(scenario: Scenario, rows: ReadonlyMap<Peer, readonly Figures[]>): string {
+  const head = [
+    "peer",
+    "per second",
+    "min-max",
+    "CPU s per 1000",
+    "peak PSS MB",
+    "p50 ms",
+    "p99 ms",
+    "start s",
+    "foreign",
+    "exact",
+  ];
+  const lines = [...rows].map(([peer, runs]) => {
+    const of = (pick: (figures: Figures) => number, digits: number) => format(median(runs.map(pick)), digits);
+    const rates = runs.map(({ rate }) => rate);
+    return [
+      peer.name,
+      of(({ rate }) => rate, 0),
+      `${format(Math.min(...rates), 0)}-${format(Math.max(...rates), 0)}`,
+      of(({ cpuPerThousand }) => cpuPerThousand, 3),
+      of(({ peakMegabytes }) => peakMegabytes, 0),
+      of(({ p50 }) => p50, 2),
+      of(({ p99 }) => p99, 2),
+      of(({ startSeconds }) => startSeconds, 2),
+      of(({ foreign }) => foreign, 2),
+      runs.every(({ exact }) => exact) ? "yes" : "NO",
+    ];
+  });
+  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const rule = row(head.map((_, index) => (index === 0 || index === head.length - 1 ? "---" : "---:")));
+  return [`\n${scenario.name}: ${scenario.title}\n`, row(head), rule, ...lines.map(row)].join("\n");
+}
+
+function machine(): string {
+  const [processor] = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${cpus().length} × ${processor?.model.trim()}, ${memory} GiB, Linux ${release()}, Node ${process.version}, CPU by ${cpuMethod}`;
+}
+
+const reason = missing("smtp-source", "smtp-sink");
+if (reason !== false) throw new Error(reason);
+const results = resolve(import.meta.dirname, "../../bench-results");
+mkdirSync(results, { recursive: true });
+const setting: Setting = {
+  sessions: Number(values.sessions),
+  seconds: Number(values.seconds),
+  warmup: Number(values.warmup),
+};
+process.stdout.write(`${machine()}\n${setting.sessions} sessions, ${values.rounds} rounds of ${setting.seconds} s\n`);
+const measured = new Map(chosenScenarios().map((scenario) => [scenario, new Map<Peer, Figures[]>()]));
+const running = chosenPeers();
+for (let round = 1; round <= Number(values.rounds); round++) {
+  for (const [scenario, rows] of measured) {
+    for (const peer of running) {
+      await quiet();
+      const figures = await measure(peer, scenario, setting);
+      rows.set(peer, [...(rows.get(peer) ?? []), figures]);
+      const line = {
+        at: new Date().toISOString(),
+        machine: machine(),
+        round,
+        scenario,
+        peer: peer.name,
+        setting,
+        figures,
+      };
+      appendFileSync(join(results, "whole-relay.jsonl"), `${JSON.stringify(line)}\n`);
+      const { rate, cpuPerThousand, exact, foreign } = figures;
+      const text = `${format(rate, 0)}/s, ${format(cpuPerThousand, 3)} CPU s per 1000, foreign ${format(foreign, 2)}`;
+      process.stderr.write(`${round} ${scenario.name} ${peer.name}: ${text}${exact ? "" : ", NOT EXACT"}\n`);
+    }
+  }
+}
+for (const [scenario, rows] of measured) process.stdout.write(`${table(scenario, rows)}\n`);

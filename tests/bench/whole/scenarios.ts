@@ -1,0 +1,161 @@
+/** One measurement: a peer, freshly started, warmed up, under one kind of load for about as long as was asked for. */
+import { makeNetworks } from "./entries.ts";
+import type { ClientTask } from "./client.ts";
+import { CountingSink, generate, runClient, type Load } from "./load.ts";
+import { machineBusySeconds } from "./party.ts";
+import type { Peer, RunningPeer } from "./peers.ts";
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  readonly kind: "relay" | "refuse" | "latency";
+  readonly sizeOctets: number;
+  readonly keepSessions: boolean;
+  /** Networks on the list beside 127.0.0.1. */
+  readonly entries: number;
+}
+
+export interface Figures {
+  /** Messages or refusals a second, from the first connection to the last message at the sink. */
+  readonly rate: number;
+  /** Messages a second until the last 250. */
+  readonly acceptRate: number;
+  readonly cpuPerThousand: number;
+  readonly peakMegabytes: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly startSeconds: number;
+  /** Processors busy with anything but the parties: above about 0.3 rates are not to be trusted. */
+  readonly foreign: number;
+  /** Every message at the sink once; every stranger refused and nothing at the sink. */
+  readonly exact: boolean;
+  readonly count: number;
+}
+
+export interface Setting {
+  readonly sessions: number;
+  readonly seconds: number;
+  readonly warmup: number;
+}
+
+const settleMs = 500;
+const settle = async () => await new Promise((resolve) => setTimeout(resolve, settleMs));
+
+export async function measure(peer: Peer, scenario: Scenario, setting: Setting): Promise<Figures> {
+  const sink = await CountingSink.start();
+  try {
+    const networks = [...makeNetworks(scenario.entries), "127.0.0.1/32"];
+    await using running = await peer.start({ sinkPort: sink.port, networks });
+    const stage = { running, sink, scenario, setting };
+    const own = process.cpuUsage();
+    const figures = scenario.kind === "relay" ? await relayLoad(stage) : await clientLoad(stage);
+    const { user, system } = process.cpuUsage(own);
+    const foreign = (figures.foreignSeconds - (user + system) / 1e6) / figures.seconds;
+    return {
+      ...figures,
+      foreign,
+      peakMegabytes: running.party.peakMemoryOctets() / 1_048_576,
+      startSeconds: running.startSeconds,
+    };
+  } finally {
+    await sink.stop();
+  }
+}
+
+interface Stage {
+  readonly running: RunningPeer;
+  readonly sink: CountingSink;
+  readonly scenario: Scenario;
+  readonly setting: Setting;
+}
+
+type Measured = Omit<Figures, "foreign" | "peakMegabytes" | "startSeconds"> & {
+  readonly foreignSeconds: number;
+  readonly seconds: number;
+};
+
+/** As many as the relay does in the time asked for, judged by its warm-up. */
+function countFor(done: number, seconds: number, setting: Setting): number {
+  return Math.max(setting.warmup, Math.round((done / seconds) * setting.seconds));
+}
+
+async function relayLoad({ running, sink, scenario, setting }: Stage): Promise<Measured> {
+  const { sizeOctets, keepSessions } = scenario;
+  const load = (count: number): Load => ({
+    port: running.port,
+    sessions: setting.sessions,
+    count,
+    sizeOctets,
+    keepSessions,
+  });
+  let warmSeconds = 0;
+  for (let round = 1; round <= 2; round++) {
+    const beginning = performance.now();
+    await generate(load(setting.warmup));
+    await sink.reaches(round * setting.warmup);
+    warmSeconds = (performance.now() - beginning) / 1000;
+  }
+  await settle();
+  const count = countFor(setting.warmup, warmSeconds, setting);
+  const before = { sunk: sink.count(), cpu: running.party.cpuSeconds(), sink: sink.party.cpuSeconds() };
+  running.party.watchMemory();
+  const busy = machineBusySeconds();
+  const beginning = performance.now();
+  const generated = await generate(load(count));
+  const accepted = performance.now();
+  const complete = await sink.reaches(before.sunk + count);
+  const end = performance.now();
+  const busySeconds = machineBusySeconds() - busy;
+  const duringSeconds = running.party.cpuSeconds() - before.cpu + (sink.party.cpuSeconds() - before.sink);
+  await settle();
+  const seconds = (end - beginning) / 1000;
+  return {
+    rate: complete ? count / seconds : NaN,
+    acceptRate: count / ((accepted - beginning) / 1000),
+    cpuPerThousand: ((running.party.cpuSeconds() - before.cpu) / count) * 1000,
+    p50: NaN,
+    p99: NaN,
+    exact: generated.ok && sink.count() - before.sunk === count,
+    count,
+    seconds,
+    foreignSeconds: busySeconds - duringSeconds - generated.cpuSeconds,
+  };
+}
+
+async function clientLoad({ running, sink, scenario, setting }: Stage): Promise<Measured> {
+  const { sizeOctets, keepSessions } = scenario;
+  const refusing = scenario.kind === "refuse";
+  const task = (count: number): ClientTask => ({
+    port: running.port,
+    sessions: setting.sessions,
+    count,
+    sizeOctets,
+    keepSessions,
+    mode: refusing ? "refuse" : "send",
+    source: refusing ? "127.0.0.2" : "127.0.0.1",
+  });
+  await runClient(task(setting.warmup));
+  const warm = await runClient(task(setting.warmup));
+  await settle();
+  const count = countFor(warm.done, warm.seconds, setting);
+  const before = { sunk: sink.count(), cpu: running.party.cpuSeconds(), sink: sink.party.cpuSeconds() };
+  running.party.watchMemory();
+  const busy = machineBusySeconds();
+  const result = await runClient(task(count));
+  const busySeconds = machineBusySeconds() - busy;
+  const duringSeconds = running.party.cpuSeconds() - before.cpu + (sink.party.cpuSeconds() - before.sink);
+  if (!refusing) await sink.reaches(before.sunk + count);
+  await settle();
+  if (result.faults > 0) process.stderr.write(`  ${result.faults} faults, the first: ${result.firstFault}\n`);
+  return {
+    rate: result.done / result.seconds,
+    acceptRate: result.done / result.seconds,
+    cpuPerThousand: ((running.party.cpuSeconds() - before.cpu) / count) * 1000,
+    p50: result.p50,
+    p99: result.p99,
+    exact: result.faults === 0 && result.done === count && sink.count() - before.sunk === (refusing ? 0 : count),
+    count,
+    seconds: result.seconds,
+    foreignSeconds: busySeconds - duringSeconds - result.cpuSeconds,
+  };
+}
