@@ -1,0 +1,237 @@
+/** Every verb of `relaykeeper`, said once: the command line is read by it, help and the manual page are made of it. */
+
+export interface Option {
+  /** Absent: a flag. Otherwise what its value is called in help. */
+  readonly value?: string;
+  /** May be given several times. */
+  readonly many?: true;
+  readonly help: string;
+}
+
+export interface Verb {
+  readonly name: string;
+  /** What follows the name, options of all verbs left out. */
+  readonly synopsis: string;
+  readonly summary: string;
+  readonly help?: string;
+  readonly options: Readonly<Record<string, Option>>;
+  /** How many operands it takes. */
+  readonly operands: { readonly min: number; readonly max: number };
+  readonly examples?: readonly string[];
+}
+
+export const COMMON_OPTIONS: Readonly<Record<string, Option>> = {
+  "data-dir": { value: "DIR", help: "Data directory of the relay." },
+  config: { value: "FILE", help: "Configuration file, which says where the data directory is." },
+  json: { help: "Print the result as one JSON value." },
+  help: { help: "Show this text." },
+};
+
+const NONE = { min: 0, max: 0 };
+const MANY = 10_000;
+
+const PICKS: Readonly<Record<string, Option>> = {
+  "next-hop": { value: "HOP", help: "Messages that wait for this next hop: mx:example.net." },
+  from: { value: "ADDRESS", help: "Messages with this reverse-path; '' is the null reverse-path." },
+  to: { value: "ADDRESS", help: "Messages to this mailbox." },
+};
+
+function queueAct(name: string, summary: string, help: string): Verb {
+  return {
+    name,
+    synopsis: "[ID …] [--next-hop HOP] [--from ADDRESS] [--to ADDRESS] [--all]",
+    summary,
+    help,
+    options: { ...PICKS, all: { help: "Every message." } },
+    operands: { min: 0, max: 300 },
+    examples: [`relaykeeper ${name} Q1Z0G`, `relaykeeper ${name} --next-hop mx:example.net`],
+  };
+}
+
+function screen(name: string, command: string, summary: string): Verb {
+  return {
+    name,
+    synopsis: "[PARAMETERS]",
+    summary,
+    help: `The same as relaykeeper cl "${command} …"; what follows the verb goes to the command.`,
+    options: {},
+    operands: { min: 0, max: 50 },
+  };
+}
+
+export const VERBS = [
+  {
+    name: "serve",
+    synopsis: "",
+    summary: "Run the relay in the foreground.",
+    help: "It logs to standard error. SIGTERM and SIGINT end it cleanly, a second one at once; SIGHUP reads certificates and file again. Without a file it listens on 127.0.0.1:2525, keeps its data in ./data and delivers into the capture box.",
+    options: {},
+    operands: NONE,
+    examples: ["relaykeeper serve --config /etc/relaykeeper/relaykeeper.toml"],
+  },
+  {
+    name: "check",
+    synopsis: "",
+    summary: "Read the configuration file and say what it would do.",
+    help: "Exit status 1 where it is wrong, with file, line, key and what would be right.",
+    options: {},
+    operands: NONE,
+    examples: ["relaykeeper check --config relaykeeper.toml"],
+  },
+  {
+    name: "status",
+    synopsis: "",
+    summary: "Is it up, on which addresses, who may relay, how much is queued.",
+    options: {},
+    operands: NONE,
+  },
+  {
+    name: "cl",
+    synopsis: '["COMMAND …" | -] [--prompt COMMAND]',
+    summary: "Run a CL command, a script from standard input (-), or a command line.",
+    help: "A script stops at its first error and says in which line. Without operand: a command line with history and completion; COMMAND ? shows its parameters. The history is kept without secrets.",
+    options: { prompt: { value: "COMMAND", help: "Show every parameter of a command with its choices and default." } },
+    operands: { min: 0, max: 50 },
+    examples: [
+      "relaykeeper cl \"ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.100.1.2')\"",
+      "relaykeeper cl - < policy.cl",
+      "relaykeeper cl --prompt CHGSMTPA",
+    ],
+  },
+  {
+    name: "explain",
+    synopsis: "--client IP [--from ADDRESS] [--to ADDRESS] [--user NAME] [--tls] | DECISION",
+    summary: "What the relay would answer, and why; or why it answered so.",
+    help: "With --client the functions of the live session answer. With the id of a reply (D-7F3K2) the journal does.",
+    options: {
+      client: { value: "IP", help: "Address of the client." },
+      from: { value: "ADDRESS", help: "Reverse-path." },
+      to: { value: "ADDRESS", help: "Forward-path; without it the connection alone is judged." },
+      user: { value: "NAME", help: "As if this user had authenticated." },
+      tls: { help: "As if the session were encrypted." },
+    },
+    operands: { min: 0, max: 1 },
+    examples: ["relaykeeper explain --client 10.100.1.2 --to user@example.net", "relaykeeper explain D-7F3K2"],
+  },
+  {
+    name: "policy export",
+    synopsis: "[--all]",
+    summary: "Print the whole policy as commands, in a stable order.",
+    options: { all: { help: "Attributes that have their default too." } },
+    operands: NONE,
+    examples: ["relaykeeper policy export > policy.cl"],
+  },
+  {
+    name: "policy apply",
+    synopsis: "FILE [--confirm]",
+    summary: "Make the policy exactly what the file says, in one version.",
+    help: "What the file does not name goes back to its default. Where it is wrong, nothing changes. - is standard input.",
+    options: { confirm: { help: "Do it although it opens the relay wide." } },
+    operands: { min: 1, max: 1 },
+  },
+  {
+    name: "policy diff",
+    synopsis: "FILE",
+    summary: "Print the commands that would make the policy what the file says.",
+    options: {},
+    operands: { min: 1, max: 1 },
+  },
+  {
+    name: "policy check",
+    synopsis: "FILE",
+    summary: "Say whether a policy file is right, and what would be odd about it.",
+    options: {},
+    operands: { min: 1, max: 1 },
+  },
+  {
+    name: "policy undo",
+    synopsis: "[--confirm]",
+    summary: "Take the newest change back, as a new version.",
+    options: { confirm: { help: "Do it although it opens the relay wide." } },
+    operands: NONE,
+  },
+  {
+    name: "policy history",
+    synopsis: "[--limit NUMBER]",
+    summary: "Show who changed what, and when.",
+    options: { limit: { value: "NUMBER", help: "At most so many changes; 50 where nothing is said." } },
+    operands: NONE,
+  },
+  {
+    name: "queue list",
+    synopsis: "[--state STATE] [--next-hop HOP] [--from ADDRESS] [--to ADDRESS] [--limit NUMBER]",
+    summary: "Show the messages of the queue and of the capture box.",
+    options: {
+      state: { value: "STATE", help: "ready, active, deferred, held or captured." },
+      ...PICKS,
+      limit: { value: "NUMBER", help: "At most so many; 1000 where nothing is said." },
+    },
+    operands: NONE,
+  },
+  {
+    name: "queue show",
+    synopsis: "ID [--octets NUMBER]",
+    summary: "Show one message: what became of each recipient, and its content.",
+    options: { octets: { value: "NUMBER", help: "At most so much of the content; 65536 where nothing is said." } },
+    operands: { min: 1, max: 1 },
+  },
+  queueAct("queue hold", "Hold messages.", "They are not tried until they are released, by a flush neither."),
+  queueAct("queue release", "Release held messages.", "They go on from where they were."),
+  queueAct("queue retry", "Try messages now.", "What waits for its next attempt is due at once."),
+  queueAct("queue remove", "Remove messages for good.", "They are not delivered, and no report is sent."),
+  {
+    name: "queue flush",
+    synopsis: "",
+    summary: "Try everything now that waits for its next attempt.",
+    options: {},
+    operands: NONE,
+  },
+  {
+    name: "send",
+    synopsis: "--to ADDRESS … [--from ADDRESS] [--cc ADDRESS] [--bcc ADDRESS] [--subject TEXT] [--body TEXT]",
+    summary: "Hand in a message.",
+    help: "With --subject or --body a message of plain text is made; the body is standard input where --body is not given. With neither, standard input is a whole message. It counts as mail of client 127.0.0.1.",
+    options: {
+      to: { value: "ADDRESS", many: true, help: "A recipient." },
+      cc: { value: "ADDRESS", many: true, help: "A recipient that the others see as Cc." },
+      bcc: { value: "ADDRESS", many: true, help: "A recipient that the others do not see." },
+      from: { value: "ADDRESS", help: "The sender; '' is the null reverse-path. The user at this host otherwise." },
+      subject: { value: "TEXT", help: "Subject." },
+      body: { value: "TEXT", help: "The text." },
+    },
+    operands: NONE,
+    examples: ["relaykeeper send --to ops@example.net --subject Backup --body done"],
+  },
+  {
+    name: "sendmail",
+    synopsis: "[-t] [-i] [-f ADDRESS] [-F NAME] [-bs | -bp] [RECIPIENT …]",
+    summary: "Hand in mail as programs do that know sendmail.",
+    help: "-t takes recipients from To, Cc and Bcc; -i (-oi) takes a lone dot for text; -f is the sender, -F its full name; -bs speaks SMTP on standard input and output; -bp shows the queue; -q tries it now. Other options of sendmail are taken and have no effect. Exit status as in sysexits.h: 0, 64 usage, 67 no such address, 69 refused, 75 try again later, 77 not permitted. relaykeeper-sendmail is the same by itself.",
+    options: {},
+    operands: { min: 0, max: MANY },
+    examples: ["relaykeeper sendmail -t -i < message"],
+  },
+  {
+    name: "user add",
+    synopsis: "NAME",
+    summary: "Add a user that may authenticate, or change a password.",
+    help: "The password is asked for without echo, or it is the first line of standard input. It is kept as a SCRAM verifier, from which it cannot be read back.",
+    options: {},
+    operands: { min: 1, max: 1 },
+  },
+  { name: "user remove", synopsis: "NAME", summary: "Remove a user.", options: {}, operands: { min: 1, max: 1 } },
+  { name: "user list", synopsis: "", summary: "Show who may authenticate.", options: {}, operands: NONE },
+  {
+    name: "store check",
+    synopsis: "",
+    summary: "Read the whole store and say whether it is sound.",
+    options: {},
+    operands: NONE,
+  },
+  screen("wrksmtple", "WRKSMTPLE", "Work with SMTP list entries."),
+  screen("wrkactjob", "WRKACTJOB", "Work with active jobs."),
+  screen("wrksmtpq", "WRKSMTPEMM", "Work with the mail queue."),
+  screen("dspsmtpjrn", "DSPSMTPJRN", "Display the journal."),
+] as const satisfies readonly Verb[];
+
+export type VerbName = (typeof VERBS)[number]["name"];
