@@ -9,25 +9,57 @@ export interface Column {
   readonly align?: "right";
   /** Longer cells are cut there. */
   readonly max?: number;
+  /** Of the last column: what does not fit goes on below. */
+  readonly wrapped?: true;
 }
 
+/** Lines that a wrapped cell takes at most. */
+const WRAPPED_LINES_MAX = 6;
+
 /**
- * Rows under headings, columns two blanks apart, as wide as their widest cell. Cells are made printable. The last column is cut at the
- * edge of the page; where the others leave it no room, it keeps ten columns.
+ * Rows under headings, columns two blanks apart, as wide as their widest cell. Cells are made printable. The last column ends at the
+ * edge of the page: what is longer is cut, or goes on in further lines where it is a `wrapped` one.
  */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => columns.map((column, i) => printable(row[i] ?? "", column.max ?? PAGE_COLUMNS)));
   const widths = columns.map((column, i) =>
     cells.reduce((widest, row) => Math.max(widest, row[i]?.length ?? 0), column.heading.length),
   );
-  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 1);
   const last = columns.length - 1;
-  widths[last] = Math.min(widths[last] ?? 0, Math.max(10, PAGE_COLUMNS - before));
-  const line = (row: readonly string[]): string =>
-    cut(
-      ` ${row.map((cell, i) => align(cut(cell, widths[i] ?? 0), widths[i] ?? 0, columns[i]?.align)).join("  ")}`.trimEnd(),
+  const before = widths.slice(0, last).reduce((sum, width) => sum + width + 2, 1);
+  const lastWidth = Math.min(widths[last] ?? 0, Math.max(10, PAGE_COLUMNS - before));
+  const line = (row: readonly string[], end: string): string => {
+    const start = row.slice(0, last).map((cell, i) => align(cell, widths[i] ?? 0, columns[i]?.align));
+    return cut(
+      [...start.map((cell) => ` ${cell} `), ` ${align(end, lastWidth, columns[last]?.align)}`].join("").trimEnd(),
     );
-  return [line(columns.map((column) => column.heading)), ...cells.map(line)].join("\n");
+  };
+  const lines = cells.flatMap((row) => {
+    const [first = "", ...more] = columns[last]?.wrapped
+      ? fill(row[last] ?? "", lastWidth)
+      : [cut(row[last] ?? "", lastWidth)];
+    return [line(row, first), ...more.map((rest) => cut(" ".repeat(before) + rest))];
+  });
+  return [
+    line(
+      columns.map((column) => column.heading),
+      columns[last]?.heading ?? "",
+    ),
+    ...lines,
+  ].join("\n");
+}
+
+/** Text filled into lines of `width`; words that are longer are broken. */
+function fill(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (let rest = text; rest !== "";) {
+    if (lines.length === WRAPPED_LINES_MAX - 1) return [...lines, cut(rest, width)];
+    const blank = rest.length <= width ? rest.length : rest.lastIndexOf(" ", width);
+    const end = blank > 0 ? blank : width;
+    lines.push(rest.slice(0, end).trimEnd());
+    rest = rest.slice(end).trimStart();
+  }
+  return lines;
 }
 
 function align(cell: string, width: number, side: "right" | undefined): string {

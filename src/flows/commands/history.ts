@@ -10,7 +10,7 @@ const COLUMNS: readonly Column[] = [
   { heading: "Version", align: "right" },
   { heading: "When" },
   { heading: "By", max: 30 },
-  { heading: "Command", max: 400 },
+  { heading: "Command", max: 2_000, wrapped: true },
 ];
 
 export const displayChanges: Handler = async (context, args) => {

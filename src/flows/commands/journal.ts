@@ -61,7 +61,7 @@ function readFilter(context: CommandContext, args: Arguments): Result<JournalFil
   const from = kept(readMoment(args, "FROMTIME", now));
   const to = kept(readMoment(args, "TOTIME", now));
   const clientIn = kept(readPlain(args, "CLIENT", (text) => ofResult(parseCidr(text)), "SMR0112"));
-  const entryId = kept(readPlain(args, "ENTRY", parseEntryId, "SMR0129"));
+  const entryId = kept(readPlain(args, "ENTRY", parseEntryId, "SMR0014"));
   const queueId = kept(readPlain(args, "MSG", (text) => ofResult(parseQueueId(text)), "SMR0406"));
   const domainText = args.plain("DOMAIN");
   const domain = domainText === null ? null : kept(readDomain(domainText, "DOMAIN", args.at("DOMAIN")));
@@ -106,7 +106,7 @@ const COLUMNS: readonly Column[] = [
   { heading: "Type" },
   { heading: "Client", max: 39 },
   { heading: "What", max: 64 },
-  { heading: "Detail", max: 400 },
+  { heading: "Detail", max: 2_000, wrapped: true },
 ];
 
 export function journalTable(rows: readonly JournalRow[]): string {

@@ -147,7 +147,7 @@ const COLUMNS: readonly Column[] = [
   { heading: "Due" },
   { heading: "Client", max: 39 },
   { heading: "From", max: 30 },
-  { heading: "To", max: 60 },
+  { heading: "To", max: 320, wrapped: true },
 ];
 
 function messageRow(entry: QueueEntry): readonly string[] {
@@ -186,6 +186,13 @@ async function displayMessage(context: CommandContext, id: QueueId): Promise<Ans
   return answer([], parts.join("\n\n"), value);
 }
 
+const RECIPIENT_COLUMNS: readonly Column[] = [
+  { heading: "Recipient", max: 50 },
+  { heading: "Outcome" },
+  { heading: "When" },
+  { heading: "Reply", max: 1_000, wrapped: true },
+];
+
 function describeMessage(entry: QueueEntry): string {
   const { message: queued } = entry;
   const { origin } = queued;
@@ -205,13 +212,7 @@ function describeMessage(entry: QueueEntry): string {
     fact("Next hop", entry.nextHops.join(", ")),
   ];
   const rows = recipientsOf(entry).map((recipient, i) => [recipient, ...describeOutcome(queued.outcomes[i] ?? null)]);
-  const columns = [
-    { heading: "Recipient", max: 50 },
-    { heading: "Outcome" },
-    { heading: "When" },
-    { heading: "Reply", max: 300 },
-  ];
-  return `${facts.join("\n")}\n\n${table(columns, rows)}`;
+  return `${facts.join("\n")}\n\n${table(RECIPIENT_COLUMNS, rows)}`;
 }
 
 function describeOutcome(outcome: Outcome | null): readonly string[] {
