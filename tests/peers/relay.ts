@@ -141,6 +141,7 @@ export class Relay {
 
   async #activeStatus(): Promise<Status> {
     const status = await this.status();
+    if (status.pid !== this.pid) throw new Error(`the data directory belongs to process ${status.pid}`);
     if (!status.active || status.listeners.some(({ bound }) => bound === "")) throw new Error("not active yet");
     return status;
   }
