@@ -187,19 +187,23 @@ export function diffPolicy(
   const attributes = formatAttributes(changedAttributes(before.attributes, after.attributes));
   const old = new Map(before.entries.map((entry) => [entryKey(entry), entry]));
   const wanted = new Map(after.entries.map((entry) => [entryKey(entry), entry]));
-  const gone = sortEntries(before.entries.filter((entry) => !wanted.has(entryKey(entry))));
-  const added = sortEntries(after.entries.filter((entry) => !old.has(entryKey(entry))));
-  const changed = sortEntries(after.entries).flatMap((entry) => {
-    const present = old.get(entryKey(entry));
-    const changes = present ? entryChanges(present, entry) : "";
-    return changes === "" ? [] : [`CHGSMTPLE ${formatEntryName(entry.list, entry.value)}${changes}`];
-  });
+  const gone = sortEntries([...old].flatMap(([key, entry]) => (wanted.has(key) ? [] : [entry])));
+  const added = sortEntries([...wanted].flatMap(([key, entry]) => (old.has(key) ? [] : [entry])));
+  const changed = sortEntries([...wanted].flatMap(([key, entry]) => changesOf(old.get(key), entry)));
   return [
     ...(attributes === "" ? [] : [`CHGSMTPA ${attributes}`]),
     ...gone.map((entry) => `RMVSMTPLE ${formatEntryName(entry.list, entry.value)}`),
-    ...changed,
+    ...changed.map(({ list, value, changes }) => `CHGSMTPLE ${formatEntryName(list, value)}${changes}`),
     ...added.map(formatAddCommand),
   ];
+}
+
+function changesOf(
+  present: NewEntry | undefined,
+  entry: NewEntry,
+): readonly (NewEntry & { readonly changes: string })[] {
+  const changes = present ? entryChanges(present, entry) : "";
+  return changes === "" ? [] : [{ ...entry, changes }];
 }
 
 /** The parameters that name an entry; those of *HOSTAUTH without its secret. */
