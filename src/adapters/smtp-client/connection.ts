@@ -58,6 +58,7 @@ export class Connection implements Swept {
   #needsReset = false;
   #streaming = false;
   #closed = false;
+  #closedWhy = "";
   /** Called once, when the connection is gone. */
   onClose: () => void = () => {};
   messages = 0;
@@ -84,11 +85,11 @@ export class Connection implements Swept {
   // --- dialogue ---------------------------------------------------------------------------------------------------------
 
   /** Writes a command (or nothing, for the greeting) and gives the next reply; throws `ConnectionTrouble`. */
-  ask(command: string, timeoutMs: number, what: string): Promise<Reply> {
+  ask(command: string, timeoutMs: number): Promise<Reply> {
     this.#deadline = this.#context.sweep.deadline(timeoutMs);
     return new Promise((resolve, reject) => {
       if (this.#closed) {
-        reject(new ConnectionTrouble("4.4.2", `${this.name} closed the connection before ${what}`));
+        reject(new ConnectionTrouble("4.4.2", this.#closedWhy));
         return;
       }
       if (command !== "") this.#socket.write(command, "latin1");
@@ -241,6 +242,7 @@ export class Connection implements Swept {
   #gone(why: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closedWhy = why;
     this.#context.sweep.delete(this);
     const waiter = this.#waiter;
     this.#waiter = null;

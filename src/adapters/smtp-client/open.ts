@@ -62,7 +62,7 @@ class HandshakeTrouble extends ConnectionTrouble {}
 async function open(hop: NextHop, server: Server, options: OpenOptions, wantsTls: boolean): Promise<OpenConnection> {
   const connection = await connect(hop, server, options);
   try {
-    const greeting = await connection.ask("", options.limits.replyTimeoutMs, "its greeting");
+    const greeting = await connection.ask("", options.limits.replyTimeoutMs);
     if (greeting.code !== 220) throw said(connection, "4.3.2", "greeted with", describeReply(greeting));
     let offers = await hello(connection, options);
     if (wantsTls && offers.startTls) {
@@ -159,11 +159,11 @@ function plainWords(error: Error & { code?: string }): string {
 
 async function hello(connection: Connection, options: OpenOptions): Promise<Offers> {
   const timeoutMs = options.limits.replyTimeoutMs;
-  const ehlo = await connection.ask(commandLine(`EHLO ${options.hostname}`), timeoutMs, "its answer to EHLO");
+  const ehlo = await connection.ask(commandLine(`EHLO ${options.hostname}`), timeoutMs);
   if (ehlo.code === 250) return parseOffers(ehlo);
   // 5xx to EHLO: a server of before 1993 (RFC 5321 §3.2).
   if (replyClass(ehlo) !== 5) throw said(connection, "4.3.2", "answered EHLO with", describeReply(ehlo));
-  const helo = await connection.ask(commandLine(`HELO ${options.hostname}`), timeoutMs, "its answer to HELO");
+  const helo = await connection.ask(commandLine(`HELO ${options.hostname}`), timeoutMs);
   if (helo.code !== 250) throw said(connection, "4.3.2", "answered HELO with", describeReply(helo));
   return NO_OFFERS;
 }
@@ -197,7 +197,7 @@ function keepSessions(socket: tls.TLSSocket, server: Server, sessions: TlsSessio
 
 /** Whether the connection is encrypted now; false where the server refused, which under `may` is no trouble. */
 async function startTls(connection: Connection, hop: NextHop, options: OpenOptions): Promise<boolean> {
-  const answer = await connection.ask("STARTTLS\r\n", options.limits.replyTimeoutMs, "its answer to STARTTLS");
+  const answer = await connection.ask("STARTTLS\r\n", options.limits.replyTimeoutMs);
   if (answer.code !== 220) {
     if (hop.tls === "may") return false;
     throw said(connection, "4.7.4", "answered STARTTLS with", describeReply(answer));
@@ -226,7 +226,7 @@ async function authenticate(
   const timeoutMs = options.limits.replyTimeoutMs;
   const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
   const ask = (line: string): Promise<{ code: number; enhanced: string; text: readonly string[] }> =>
-    connection.ask(commandLine(line), timeoutMs, "its answer to AUTH");
+    connection.ask(commandLine(line), timeoutMs);
   let answer;
   if (offers.auth.includes("PLAIN")) {
     answer = await ask(`AUTH PLAIN ${base64(`\0${credentials.user}\0${credentials.password}`)}`);

@@ -47,9 +47,9 @@ export class SmtpTransport implements Transport {
     this.#sending++;
     try {
       for (let kept = this.#takeIdle(hop.key); kept !== null; kept = this.#takeIdle(hop.key)) {
-        const result = await this.#transact(hop, kept, message);
+        const sent = await this.#transact(hop, kept, message);
         // Dead since its last message, which a kept connection may be at any time: nothing was lost, the next one is tried.
-        if (result !== null) return result;
+        if (!sent.dead) return sent.result;
       }
       return await this.#sendFresh(hop, message);
     } finally {
@@ -83,11 +83,9 @@ export class SmtpTransport implements Transport {
         if (this.#cut) open.connection.destroy(SHUTTING_DOWN);
         this.#open.add(open);
         open.connection.onClose = () => this.#forget(hop.key, open);
-        const result = await this.#transact(hop, open, message);
-        if (result !== null) return result;
-        troubles.push(
-          new ConnectionTrouble("4.4.2", `${open.connection.name} closed the connection without an answer`),
-        );
+        const sent = await this.#transact(hop, open, message);
+        if (!sent.dead) return sent.result;
+        troubles.push(new ConnectionTrouble("4.4.2", sent.result.replies[0]?.text.join(" ") ?? ""));
       } catch (error) {
         if (!(error instanceof ConnectionTrouble)) throw error;
         troubles.push(error);
@@ -96,24 +94,28 @@ export class SmtpTransport implements Transport {
     return routeTrouble(message, troubles);
   }
 
-  /** null where the connection was dead before anything was answered. */
-  async #transact(hop: NextHop, open: OpenConnection, message: OutgoingMessage): Promise<TransportResult | null> {
+  /** `dead`: the connection was of no use, through no fault of the message, and another one may be tried. */
+  async #transact(
+    hop: NextHop,
+    open: OpenConnection,
+    message: OutgoingMessage,
+  ): Promise<{ readonly result: TransportResult; readonly dead: boolean }> {
     const { connection, offers } = open;
     const smtpUtf8 = needsSmtpUtf8(message);
     const refusal = refusalOf(message, offers, smtpUtf8, connection.name);
-    let result: TransactionResult;
-    if (refusal === null) result = await connection.transact(message, offers, smtpUtf8);
-    else result = { replies: message.recipients.map(() => refusal), serverTrouble: false, unanswered: false };
+    let ended: TransactionResult;
+    if (refusal === null) ended = await connection.transact(message, offers, smtpUtf8);
+    else ended = { replies: message.recipients.map(() => refusal), serverTrouble: false, unanswered: false };
     if (connection.isOpen) this.#keep(hop.key, open);
-    // A server that takes its leave as the first thing it says had done so before it saw the message.
-    if (result.serverTrouble && (result.unanswered || connection.messages > 1)) return null;
-    return {
+    const result = {
       server: connection.name,
       tls: connection.tls,
-      replies: result.replies,
-      routeTrouble: result.serverTrouble,
+      replies: ended.replies,
+      routeTrouble: ended.serverTrouble,
       dsnPassedOn: offers.dsn,
     };
+    // A server that takes its leave as the first thing it says had done so before it saw the message.
+    return { result, dead: ended.serverTrouble && (ended.unanswered || connection.messages > 1) };
   }
 
   // --- kept connections -------------------------------------------------------------------------------------------------
