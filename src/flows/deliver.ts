@@ -161,6 +161,11 @@ export class Deliverer implements QueueOperations {
     this.#pump();
   }
 
+  /** Messages in the queue now. */
+  get queued(): number {
+    return this.#schedule.messages;
+  }
+
   // --- QueueOperations --------------------------------------------------------------------------------------------------
 
   list(filter: QueueFilter, limit: number): Promise<readonly QueueEntry[]> {
