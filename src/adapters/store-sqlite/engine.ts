@@ -97,6 +97,7 @@ export class Engine {
   close(): void {
     this.#messages.settleMark();
     this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#unsyncedSince = null;
     this.#db.close();
   }
 

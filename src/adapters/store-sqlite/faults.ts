@@ -30,6 +30,10 @@ export function isConstraint(error: unknown): boolean {
   return primaryCode(error) === SQLITE_CONSTRAINT;
 }
 
+export function isBusy(error: unknown): boolean {
+  return primaryCode(error) === SQLITE_BUSY;
+}
+
 export function isCorrupt(error: unknown): boolean {
   return primaryCode(error) === SQLITE_CORRUPT;
 }

@@ -5,7 +5,7 @@ import type { Clock, PolicyLog, Spool, UserStore, UseStore } from "../../flows/p
 import { checkDatabase } from "./check.ts";
 import { ContentFiles } from "./content-files.ts";
 import { prepareDataDirectory } from "./data-directory.ts";
-import { takeLock } from "./lock.ts";
+import { takeLock, type LockFault } from "./lock.ts";
 import { SqlitePolicyLog, SqliteUserStore, SqliteUseStore } from "./records.ts";
 import type { SchemaFault } from "./schema.ts";
 import { SqliteSpool } from "./spool.ts";
@@ -33,9 +33,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-export type StoreOpenFault =
-  /** Another process has it; its pid, or null where that cannot be told. */
-  { readonly kind: "in-use"; readonly pid: number | null } | SchemaFault;
+export type StoreOpenFault = LockFault | SchemaFault;
 
 /** Opens the data directory, making or upgrading it, for this process alone. */
 export async function openStore(options: StoreOptions): Promise<Result<Store, StoreOpenFault>> {
@@ -43,7 +41,7 @@ export async function openStore(options: StoreOptions): Promise<Result<Store, St
   if (!directory.ok) return err({ kind: "unusable", reason: directory.error });
   const { database, content } = directory.value;
   const lock = takeLock(directory.value);
-  if (!lock.ok) return err({ kind: "in-use", pid: lock.error });
+  if (!lock.ok) return lock;
   const { queuedMessages: queuedMax, capturedMessages: capturedMax } = options.limits;
   const started = await StoreThread.start(
     { file: database, contentDirectory: content, queuedMax, capturedMax },
@@ -56,6 +54,7 @@ export async function openStore(options: StoreOptions): Promise<Result<Store, St
   }
   const { thread, highestQueueId } = started.value;
   const files = new ContentFiles(content, (reason) => thread.breakDown(reason));
+  let closed: Promise<void> | null = null;
   return ok({
     spool: new SqliteSpool(thread, files, () => checkDatabase({ file: database, contentDirectory: content })),
     policyLog: new SqlitePolicyLog(thread),
@@ -63,10 +62,7 @@ export async function openStore(options: StoreOptions): Promise<Result<Store, St
     users: new SqliteUserStore(thread),
     highestQueueId,
     broken: () => thread.broken,
-    close: async () => {
-      await thread.close();
-      lock.value.release();
-    },
+    close: () => (closed ??= thread.close().then(() => lock.value.release())),
   });
 }
 

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { rmSync, truncateSync, unlinkSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { after, test } from "node:test";
+import type { QueueId } from "../../core/queue/message.ts";
+import { makeDirectory, openTestStore } from "../../../tests/contracts/open-store.ts";
+import { DONE, sampleMessage, sampleOutcome, textContent } from "../../../tests/contracts/sample-message.ts";
+import type { Store } from "./store.ts";
+
+const directories: string[] = [];
+const stores: Store[] = [];
+after(async () => {
+  for (const store of stores) await store.close();
+  for (const directory of directories) rmSync(directory, { recursive: true });
+});
+
+/** A closed store of messages 1 to `count`. */
+async function filled(count: number): Promise<string> {
+  const directory = makeDirectory();
+  directories.push(directory);
+  const store = await openTestStore(directory);
+  const ids = Array.from({ length: count }, (_, i) => i + 1);
+  await Promise.all(ids.map((id) => store.spool.put(sampleMessage(id, textContent("x".repeat(2_000))))));
+  await store.close();
+  return directory;
+}
+
+function damage(directory: string, sql: string): void {
+  const db = new DatabaseSync(join(directory, "relaykeeper.db"));
+  db.exec(sql);
+  db.close();
+}
+
+async function reopened(directory: string): Promise<{ store: Store; reports: string[] }> {
+  const reports: string[] = [];
+  const store = await openTestStore(directory, { report: (text) => reports.push(text) });
+  stores.push(store);
+  return { store, reports };
+}
+
+async function idsOf(store: Store): Promise<number[]> {
+  return (await store.spool.load(0, 1_000)).map((message) => message.id);
+}
+
+test("load() puts an envelope with flipped bits into quarantine, and gives the rest", async () => {
+  const directory = await filled(3);
+  damage(
+    directory,
+    "UPDATE message SET envelope = CAST(replace(CAST(envelope AS TEXT), 'sender', 'sendes') AS BLOB) WHERE id = 2",
+  );
+  const { store, reports } = await reopened(directory);
+  assert.match((await store.spool.check()).join(), /message Q2: its envelope does not match its checksum/);
+  assert.deepEqual(await idsOf(store), [1, 3]);
+  assert.deepEqual(reports, ["message Q2 is quarantined: its envelope does not match its checksum"]);
+  assert.deepEqual(await store.spool.check(), reports);
+  assert.equal(await store.spool.find(2 as QueueId), null);
+  assert.deepEqual(await store.spool.counts(), { queued: 2, captured: 0, octets: 4_000 });
+});
+
+test("load() puts an envelope that is not ours into quarantine", async () => {
+  const directory = await filled(2);
+  // The checksum of `{"a":1}` as zlib's crc32 has it.
+  damage(directory, `UPDATE message SET envelope = CAST('{"a":1}' AS BLOB), checksum = ${0x561bacaf} WHERE id = 1`);
+  const { store, reports } = await reopened(directory);
+  await store.spool.load(0, 10);
+  assert.equal(reports.length, 1);
+  assert.deepEqual(await idsOf(store), [2]);
+});
+
+test("content() puts a message with flipped bits, or without its content, into quarantine", async () => {
+  const directory = await filled(4);
+  damage(
+    directory,
+    "UPDATE content SET octets = CAST(replace(CAST(octets AS TEXT), 'xxx', 'xxy') AS BLOB) WHERE id = 2",
+  );
+  damage(directory, "DELETE FROM content WHERE id = 3");
+  const { store, reports } = await reopened(directory);
+  assert.deepEqual(await idsOf(store), [1, 2, 3, 4]);
+  assert.equal((await store.spool.check()).length, 2);
+  assert.equal(await store.spool.content(2 as QueueId), null);
+  assert.equal(await store.spool.content(3 as QueueId), null);
+  assert.ok(await store.spool.content(4 as QueueId));
+  assert.deepEqual(reports, [
+    "message Q2 is quarantined: its content does not match its checksum",
+    "message Q3 is quarantined: its content is missing",
+  ]);
+  assert.deepEqual(await idsOf(store), [1, 4]);
+  assert.deepEqual(await store.spool.put(sampleMessage(5)), DONE);
+});
+
+test("content() puts a message into quarantine whose file is gone or cut short", async () => {
+  const directory = makeDirectory();
+  directories.push(directory);
+  const first = await openTestStore(directory);
+  const names: string[] = [];
+  for (const id of [1, 2, 3]) {
+    const writer = await first.spool.openContent();
+    assert.ok(writer.ok);
+    await writer.value.write(Buffer.alloc(5_000));
+    const file = await writer.value.finish(false);
+    assert.ok(file.ok);
+    names.push(join(directory, "content", file.value.name));
+    await first.spool.put(sampleMessage(id, file.value));
+  }
+  await first.close();
+  unlinkSync(names[0] ?? "");
+  truncateSync(names[1] ?? "", 4_999);
+  const { store, reports } = await reopened(directory);
+  assert.equal((await store.spool.check()).length, 2);
+  for (const id of [1, 2]) assert.equal(await store.spool.content(id as QueueId), null);
+  assert.ok(await store.spool.content(3 as QueueId));
+  assert.equal(reports.length, 2);
+  assert.match(reports[0] ?? "", /^message Q1 is quarantined: its content cannot be read: ENOENT/);
+  assert.match(reports[1] ?? "", /^message Q2 is quarantined: its file .* has 4999 octets and should have 5000$/);
+});
+
+test("openStore() starts with a damaged page, gives every message beside it, and takes new ones", async () => {
+  const directory = await filled(300);
+  const file = await open(join(directory, "relaykeeper.db"), "r+");
+  const octets = await file.readFile();
+  const page = pageOf(octets);
+  await file.write(Buffer.alloc(64, 0xff), 0, 64, page * 4_096);
+  await file.close();
+  const { store, reports } = await reopened(directory);
+  const kept = await idsOf(store);
+  assert.ok(kept.length >= 280 && kept.length < 300, `${kept.length} messages`);
+  assert.deepEqual([kept[0], kept.at(-1)], [1, 300]);
+  assert.match(reports.join("\n"), /a damaged page hides the messages with ids from \d+ to \d+/);
+  assert.match((await store.spool.check()).join("\n"), /database: /);
+  assert.deepEqual(await store.spool.put(sampleMessage(301)), DONE);
+  await store.spool.settle(300 as QueueId, [sampleOutcome(0, "delivered")], "remove");
+  assert.deepEqual((await store.spool.load(290, 100)).at(-1)?.id, 301);
+});
+
+/** The number of the page that holds the row of message 150: its envelope has the time at which it was accepted. */
+function pageOf(octets: Buffer): number {
+  const at = octets.indexOf(`{"acceptedAt":${sampleMessage(150).acceptedAt},`);
+  assert.ok(at > 0);
+  return Math.floor(at / 4_096);
+}

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Readable, Writable } from "node:stream";
+import { after, test } from "node:test";
+import type { QueueId } from "../../core/queue/message.ts";
+import { makeDirectory, openTestStore } from "../../../tests/contracts/open-store.ts";
+import { DONE, sampleMessage, sampleOutcome } from "../../../tests/contracts/sample-message.ts";
+import { WallClock } from "../memory/clock.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
+import { describeOpenFault, openStore, type Store, type StoreOpenFault, type StoreOptions } from "./store.ts";
+
+const HOLDER = new URL("../../../tests/contracts/store-holder.ts", import.meta.url).pathname;
+const directories: string[] = [];
+const stores: Store[] = [];
+after(async () => {
+  for (const store of stores) await store.close();
+  for (const directory of directories) rmSync(directory, { recursive: true });
+});
+
+function newDirectory(): string {
+  const directory = makeDirectory();
+  directories.push(directory);
+  return directory;
+}
+
+async function open(directory: string, wanted: Partial<StoreOptions> = {}): Promise<Store> {
+  const store = await openTestStore(directory, wanted);
+  stores.push(store);
+  return store;
+}
+
+async function faultOf(dataDirectory: string): Promise<StoreOpenFault> {
+  const limits = { queuedMessages: 10, capturedMessages: 10 };
+  const opened = await openStore({ dataDirectory, limits, clock: new WallClock(), report: () => undefined });
+  if (!opened.ok) return opened.error;
+  await opened.value.close();
+  assert.fail("the store opened");
+}
+
+/** Starts a process that opens the store; resolves with what it told. */
+async function hold(
+  directory: string,
+): Promise<{ child: ChildProcessByStdio<Writable, Readable, null>; told: string }> {
+  const child = spawn(process.execPath, [HOLDER, directory], { stdio: ["pipe", "pipe", "inherit"] });
+  const [told] = (await once(child.stdout, "data")) as [Buffer];
+  return { child, told: told.toString().trim() };
+}
+
+async function end(child: ChildProcessByStdio<Writable, Readable, null>, signal?: NodeJS.Signals): Promise<void> {
+  const exited = once(child, "exit");
+  if (signal) child.kill(signal);
+  else child.stdin.end();
+  await exited;
+}
+
+test("openStore() keeps everything over a close and an open", async () => {
+  const directory = newDirectory();
+  const first = await open(directory);
+  await first.spool.put(sampleMessage(11));
+  await first.spool.put(sampleMessage(12));
+  await first.spool.settle(11 as QueueId, [sampleOutcome(1, "deferred")], "keep");
+  await first.spool.hold([11 as QueueId], true);
+  await first.spool.put(sampleMessage(40));
+  await first.spool.remove([40 as QueueId]);
+  const before = await first.spool.load(0, 10);
+  await first.close();
+  const second = await open(directory);
+  assert.deepEqual(await second.spool.load(0, 10), before);
+  assert.deepEqual(await second.spool.counts(), { queued: 2, captured: 0, octets: 2 * 21 });
+  assert.equal(second.highestQueueId, 40);
+  await second.close();
+});
+
+test("close() commits what was handed in before it, and what comes after is answered", async () => {
+  const directory = newDirectory();
+  const store = await open(directory);
+  const put = store.spool.put(sampleMessage(1));
+  const closed = store.close();
+  assert.deepEqual(await store.spool.put(sampleMessage(2)), { ok: false, error: "broken" });
+  await assert.rejects(store.spool.settle(1 as QueueId, [], "keep"), /closed/);
+  await closed;
+  assert.deepEqual(await put, DONE);
+  await assert.rejects(store.spool.counts(), /closed/);
+  await store.close();
+  const again = await open(directory);
+  assert.equal((await again.spool.counts()).queued, 1);
+  await again.close();
+});
+
+test("openStore() makes the directory for its owner alone, and takes rights away that others had", async () => {
+  const parent = newDirectory();
+  const directory = join(parent, "deep", "data");
+  const store = await open(directory);
+  await store.spool.put(sampleMessage(1));
+  const writer = await store.spool.openContent();
+  assert.ok(writer.ok);
+  const check = (): void => {
+    for (const name of ["", "content"]) assert.equal(statSync(join(directory, name)).mode & 0o777, 0o700, name);
+    const files = readdirSync(directory, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+    assert.ok(files.length >= 6);
+    for (const file of files) assert.equal(statSync(join(file.parentPath, file.name)).mode & 0o777, 0o600, file.name);
+  };
+  check();
+  await writer.value.abort();
+  await store.close();
+  chmodSync(directory, 0o755);
+  chmodSync(join(directory, "relaykeeper.db"), 0o644);
+  const again = await open(directory);
+  const second = await again.spool.openContent();
+  assert.ok(second.ok);
+  await again.spool.put(sampleMessage(2));
+  check();
+  await second.value.abort();
+  await again.close();
+});
+
+test("openStore() refuses links and directories in the place of its files", async () => {
+  const linked = newDirectory();
+  writeFileSync(join(linked, "elsewhere"), "");
+  symlinkSync(join(linked, "elsewhere"), join(linked, "relaykeeper.db"));
+  assert.match(describeOpenFault(await faultOf(linked), linked), /relaykeeper\.db is not a plain file/);
+  const folder = newDirectory();
+  mkdirSync(join(folder, "relaykeeper.db"));
+  assert.match(describeOpenFault(await faultOf(folder), folder), /relaykeeper\.db is not a plain file/);
+  const file = join(newDirectory(), "file");
+  writeFileSync(file, "");
+  assert.equal((await faultOf(file)).kind, "unusable");
+});
+
+test("openStore() refuses a file that is no database, and says so", async () => {
+  const directory = newDirectory();
+  writeFileSync(join(directory, "relaykeeper.db"), "Dear diary, ".repeat(1_000));
+  const text = describeOpenFault(await faultOf(directory), directory);
+  assert.match(text, /cannot be used: file is not a database/);
+  assert.ok(!existsSync(join(directory, "pid")), "the lock is let go");
+});
+
+test("openStore() refuses tables that are newer than it knows", async () => {
+  const directory = newDirectory();
+  await (await open(directory)).close();
+  const db = new DatabaseSync(join(directory, "relaykeeper.db"));
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
+  db.close();
+  const fault = await faultOf(directory);
+  assert.deepEqual(fault, { kind: "newer", version: SCHEMA_VERSION + 1, known: SCHEMA_VERSION });
+  assert.match(describeOpenFault(fault, "DIR"), /^DIR was written by a newer relaykeeper/);
+});
+
+test("openStore() removes files of content that no message names", async () => {
+  const directory = newDirectory();
+  const store = await open(directory);
+  const kept = await store.spool.openContent();
+  assert.ok(kept.ok);
+  const file = await kept.value.finish(false);
+  assert.ok(file.ok);
+  await store.spool.put(sampleMessage(1, file.value));
+  await store.close();
+  writeFileSync(join(directory, "content", "0123456789abcdef01234567"), "left behind");
+  const again = await open(directory);
+  assert.deepEqual(readdirSync(join(directory, "content")), [file.value.name]);
+  await again.spool.settle(1 as QueueId, [sampleOutcome(0, "delivered")], "remove");
+  await again.close();
+  assert.deepEqual(readdirSync(join(directory, "content")), []);
+});
+
+test("openStore() refuses a directory that is in use, and names the process", async () => {
+  const directory = newDirectory();
+  const holder = await hold(directory);
+  assert.equal(holder.told, "open");
+  const fault = await faultOf(directory);
+  assert.deepEqual(fault, { kind: "in-use", pid: holder.child.pid });
+  assert.match(describeOpenFault(fault, "DIR"), new RegExp(`^DIR is in use by process ${holder.child.pid}$`));
+  await end(holder.child);
+  await (await open(directory)).close();
+});
+
+test("openStore() refuses a second open in the same process", async () => {
+  const directory = newDirectory();
+  const store = await open(directory);
+  assert.deepEqual(await faultOf(directory), { kind: "in-use", pid: process.pid });
+  await store.close();
+});
+
+test("openStore() takes the directory of a process that was killed, whatever its pid file says", async () => {
+  const directory = newDirectory();
+  const holder = await hold(directory);
+  await end(holder.child, "SIGKILL");
+  assert.ok(existsSync(join(directory, "pid")));
+  writeFileSync(join(directory, "pid"), "1\n");
+  const store = await open(directory);
+  assert.deepEqual(await faultOf(directory), { kind: "in-use", pid: process.pid });
+  await store.close();
+});
+
+test("openStore() lets exactly one of many win that start at once", async () => {
+  const directory = newDirectory();
+  const holders = await Promise.all(Array.from({ length: 5 }, () => hold(directory)));
+  const winners = holders.filter((holder) => holder.told === "open");
+  assert.equal(winners.length, 1);
+  for (const { told } of holders) {
+    if (told === "open") continue;
+    const fault = JSON.parse(told) as StoreOpenFault;
+    assert.ok(fault.kind === "in-use" && (fault.pid === winners[0]?.child.pid || fault.pid === null), told);
+  }
+  await Promise.all(holders.map((holder) => end(holder.child)));
+});
+
+test("put() answers full when the queue has as many messages as it may, until one goes", async () => {
+  const store = await open(newDirectory(), { limits: { queuedMessages: 2, capturedMessages: 10 } });
+  const answers = await Promise.all([1, 2, 3].map((id) => store.spool.put(sampleMessage(id))));
+  assert.deepEqual(answers, [DONE, DONE, { ok: false, error: "full" }]);
+  assert.deepEqual(await store.spool.put(sampleMessage(4)), { ok: false, error: "full" });
+  await store.spool.settle(1 as QueueId, [sampleOutcome(0, "delivered")], "remove");
+  assert.deepEqual(await store.spool.put(sampleMessage(5)), DONE);
+  assert.deepEqual(await store.spool.counts(), { queued: 2, captured: 0, octets: 40 });
+  await store.close();
+});
