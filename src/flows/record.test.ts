@@ -186,6 +186,16 @@ describe("Recorder", () => {
     assert.equal(bench.journal.rows.length, 0);
   });
 
+  it("gives a number again that nobody used, and never one that somebody did", () => {
+    const bench = new Bench();
+    const connected = bench.decide(decision("relay", "CONNECT"), STRANGER, "");
+    const refused = bench.decide(REFUSED);
+    assert.equal(refused, connected);
+    const relayed = bench.decide(RELAYED);
+    assert.notEqual(relayed, refused);
+    assert.equal(bench.recorder.decisionIdFor(STRANGER, RECIPIENT, bench.clock.now()), relayed + 1);
+  });
+
   it("counts over networks, then over everybody, when rows run out", () => {
     const bench = new Bench({ journalRefusalRowsPerMinute: 1_100 });
     for (let i = 0; i < 20_000; i++) bench.decide(REFUSED, ipv4(0x0a000000 + i * 64));

@@ -41,6 +41,8 @@ export class Recorder {
   #askedId = -1;
   #askedDomain = "";
   #askedIsShared = false;
+  /** A number that was asked for and not used: most connections and senders just pass. -1 is none. */
+  #spareId = -1;
 
   constructor(options: RecorderOptions) {
     const { journal, clock, keepsPasses, limits } = options;
@@ -85,12 +87,13 @@ export class Recorder {
   /**
    * The number that the decision now to be made shall carry, asked before it is known: a new one, or, where the client is in
    * the midst of a flood of refusals for the domain of `recipient` (`""` for a connection), the number of the row that counts
-   * them. Ask, decide and call `decision` in one turn of the loop.
+   * them. Ask, decide and call `decision` in one turn of the loop: a number for which that did not happen is given again.
    */
   decisionIdFor(client: IpAddress, recipient: string, now: Instant): number {
     const domain = domainOf(recipient);
     const counted = this.#refusals.countedId(client, domain, now);
-    const id = counted < 0 ? this.#journal.nextDecisionId() : counted;
+    if (counted < 0 && this.#spareId < 0) this.#spareId = this.#journal.nextDecisionId();
+    const id = counted < 0 ? this.#spareId : counted;
     this.#askedId = id;
     this.#askedDomain = domain;
     this.#askedIsShared = counted >= 0;
@@ -103,12 +106,18 @@ export class Recorder {
     const domain = isAsked ? this.#askedDomain : domainOf(event.recipient);
     const verdict = event.decision.verdict;
     if (verdict !== "relay" && verdict !== "local") {
+      this.#spend(event.id);
       this.#refusals.take(event, event.id, domain);
     } else if (event.decision.rule !== "CONNECT" && this.#keepsPasses()) {
       // Nobody hears the number of a decision that lets mail through: where it is that of a flood, it gets its own.
       const isShared = isAsked && this.#askedIsShared;
+      this.#spend(event.id);
       this.#passes.take(event, isShared ? this.#journal.nextDecisionId() : event.id, domain);
     }
+  }
+
+  #spend(id: number): void {
+    if (id === this.#spareId) this.#spareId = -1;
   }
 
   accepted(event: AcceptedEvent): void {

@@ -35,7 +35,8 @@ const MIGRATIONS: readonly string[] = [
 
 /** Opens the journal's database and takes the migrations that are missing. Throws SQLite's error, or one that says it is newer. */
 export function openDatabase(file: string): DatabaseSync {
-  const db = new DatabaseSync(file, { timeout: 5_000 });
+  // Who else has it open may hold it: what could not be written is kept and tried again.
+  const db = new DatabaseSync(file, { timeout: 250 });
   try {
     db.exec("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL");
     // A commit is synced: what is committed stays, also through a power cut. There are two a second at most.

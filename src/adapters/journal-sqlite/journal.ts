@@ -286,7 +286,7 @@ class SqliteJournal implements ClosableJournal {
     this.#lost = 0;
     if (lost > 0) {
       const text = `the journal lost ${lost} entries since ${formatInstant(this.#lostSince)}: ${reason}`;
-      this.record({ kind: "operation", at: this.#options.clock.now(), by: "system", text });
+      this.record({ kind: "operation", at: this.#options.clock.now(), by: "*SYSTEM", text });
       this.#options.onFault(text);
     } else this.#options.onFault(`the journal is written again; nothing was lost (it was: ${reason})`);
   }
