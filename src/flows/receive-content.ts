@@ -1,5 +1,6 @@
 // HOT PATH: 3 µs a message of 4 KiB beside the framing.
 import type { Limits } from "../core/base/limits.ts";
+import { err, type Result } from "../core/base/result.ts";
 import type { Content } from "../core/mail/content.ts";
 import { HEADER_SCAN_OCTETS_MAX, scanHeader, type HeaderScan } from "../core/mail/header.ts";
 import type { Reply } from "../core/mail/reply.ts";
@@ -181,12 +182,10 @@ export class IncomingContent {
   }
 
   /** The content that was spilled to a file, synced. */
-  async finish(): Promise<Content | SpoolFault> {
+  async finish(): Promise<Result<Content, SpoolFault>> {
     const writer = this.#writer;
     this.#writer = null;
-    if (writer === null) return "broken";
-    const file = await writer.finish(this.#framing.dotLines);
-    return file.ok ? file.value : file.error;
+    return writer === null ? err("broken") : writer.finish(this.#framing.dotLines);
   }
 
   get isInMemory(): boolean {

@@ -407,11 +407,7 @@ export class ReceivingSession {
       this.#refuse(refusal ?? words.NO_TRANSACTION);
       return;
     }
-    const stored = transaction.store(content).catch((fault: unknown): Reply => {
-      this.#receiver.report(fault);
-      return words.NOT_STORED;
-    });
-    this.#dialogue.await(stored, (answer) => {
+    this.#dialogue.await(transaction.store(content), (answer) => {
       this.abandon();
       if (this.#dialogue.reading === "closing") return;
       this.#dialogue.awaitCommands();

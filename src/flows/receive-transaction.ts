@@ -1,5 +1,6 @@
 // HOT PATH: 10 µs a transaction with one recipient, decisions, journal and spool apart.
 import type { Domain } from "../core/mail/domain.ts";
+import type { Content } from "../core/mail/content.ts";
 import type { Envelope, Recipient, ReversePath } from "../core/mail/envelope.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
@@ -159,7 +160,7 @@ export class Transaction {
         queueId: formatQueueId(this.queueId),
         tls: caller.tls,
         recipient: this.#addresses.length === 1 ? (this.#addresses[0] ?? null) : null,
-        at: caller.now,
+        date: this.#receiver.mailDates.at(caller.now),
       }),
     );
   }
@@ -170,22 +171,39 @@ export class Transaction {
     return protocolName({ extended: greeting === "EHLO", tls, authenticated: user !== null, smtpUtf8 });
   }
 
+  /** Resolves with the answer to end of data. A fault of the disk is told to the log and answered with 451. */
+  store(content: IncomingContent): Promise<Reply> {
+    if (content.isInMemory) return this.#put(content.inMemory(this.received()));
+    return content.finish().then(
+      (finished) => (finished.ok ? this.#put(finished.value) : this.#notStored(finished.error)),
+      (fault: unknown) => this.#notStored(fault),
+    );
+  }
+
   /** Law 1: 250 only once the spool says that the message is on stable storage. Then the journal hears of it, then the queue. */
-  async store(content: IncomingContent): Promise<Reply> {
-    const finished = content.isInMemory ? content.inMemory(this.received()) : await content.finish();
-    if (typeof finished === "string") return finished === "full" ? NO_ROOM : NOT_STORED;
+  #put(content: Content): Promise<Reply> {
     const { client, session, now } = this.#caller;
     const message: AcceptedMessage = {
       id: this.queueId,
       acceptedAt: now,
       origin: { client, helo: session.helo, user: session.user, protocol: this.#protocol() },
       envelope: this.#envelope(),
-      content: finished,
+      content,
     };
-    const put = await this.#receiver.spool.put(message);
-    if (!put.ok) return put.error === "full" ? NO_ROOM : NOT_STORED;
-    this.#receiver.accepted(message, this.#reversePath, this.#addresses);
-    return reply(250, "2.0.0", `Ok: queued as ${formatQueueId(message.id)}`);
+    return this.#receiver.spool.put(message).then(
+      (put) => {
+        if (!put.ok) return this.#notStored(put.error);
+        this.#receiver.accepted(message, this.#reversePath, this.#addresses);
+        return reply(250, "2.0.0", `Ok: queued as ${formatQueueId(message.id)}`);
+      },
+      (fault: unknown) => this.#notStored(fault),
+    );
+  }
+
+  #notStored(fault: unknown): Reply {
+    if (fault === "full") return NO_ROOM;
+    if (fault !== "broken") this.#receiver.report(fault);
+    return NOT_STORED;
   }
 
   #envelope(): Envelope {

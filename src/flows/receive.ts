@@ -2,6 +2,7 @@ import type { Limits } from "../core/base/limits.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
 import { formatReply, reply, type Reply } from "../core/mail/reply.ts";
+import { MailDates } from "../core/mail/trace-header.ts";
 import type { CompiledPolicy } from "../core/policy/compile.ts";
 import { DEFAULT_ATTRIBUTES, type Attributes, type EntryId } from "../core/policy/policy.ts";
 import type { AcceptedMessage, QueueId } from "../core/queue/message.ts";
@@ -90,6 +91,7 @@ export class Receiver {
   readonly report: (fault: unknown) => void;
   readonly crash: (fault: unknown) => void;
   readonly budget: MemoryBudget;
+  readonly mailDates = new MailDates();
   /** `220` with its CRLF. */
   readonly greeting: string;
   readonly #options: ReceiverOptions;

@@ -6,7 +6,7 @@ import { IPV4_LOOPBACK, type IpAddress } from "../core/mail/ip.ts";
 import { withCrlf } from "../core/mail/line-ends.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
-import { formatReceived } from "../core/mail/trace-header.ts";
+import { formatMailDate, formatReceived } from "../core/mail/trace-header.ts";
 import type { CompiledPolicy } from "../core/policy/compile.ts";
 import { decideConnection, decideRelay, decideSender, type ClientFacts } from "../core/policy/decide.ts";
 import type { Decision } from "../core/policy/decision.ts";
@@ -177,7 +177,7 @@ export class Submitter implements SubmitOperations {
       queueId,
       tls: "",
       recipient: single ? formatMailbox(single.forwardPath) : null,
-      at: now,
+      date: formatMailDate(now),
     });
     const missing = formatMissingFields(scan, now, queueId, hostname);
     const front = new TextEncoder().encode(received + missing);

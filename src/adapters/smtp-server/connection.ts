@@ -66,7 +66,7 @@ export class Connection implements Wire {
 
   send(text: string): void {
     const stream = this.#stream;
-    stream.write(text, "utf8");
+    write(stream, text);
     if (!this.#choked && stream.writableLength > this.#receiver.limits.unreadReplyOctets) {
       this.#choked = true;
       stream.pause();
@@ -79,7 +79,7 @@ export class Connection implements Wire {
 
   end(lastWord: string, atOnce: boolean): void {
     const stream = this.#stream;
-    if (lastWord !== "") stream.write(lastWord, "utf8");
+    if (lastWord !== "") write(stream, lastWord);
     // All is with the kernel already: it sends it before it closes.
     if (atOnce && stream instanceof Socket && !(stream instanceof TLSSocket) && stream.writableLength === 0)
       stream.destroy();
@@ -175,6 +175,17 @@ export class Connection implements Wire {
     this.begin(client ?? own.value, client === null ? (this.#door.local ?? localAddress(socket)) : local);
     if (rest.length > 0 && this.#door.profile.tls !== "implicit") this.#session?.input(rest);
   }
+}
+
+/** ASCII goes out as it is; only the address of a refused recipient may have more. */
+function write(stream: Duplex, text: string): void {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) {
+      stream.write(text, "utf8");
+      return;
+    }
+  }
+  stream.write(text, "latin1");
 }
 
 function ignore(): void {

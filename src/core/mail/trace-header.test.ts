@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { ipv4 } from "./ip.ts";
-import { formatMailDate, formatReceived, protocolName, type Trace } from "./trace-header.ts";
+import { formatMailDate, MailDates, formatReceived, protocolName, type Trace } from "./trace-header.ts";
 
 const trace: Trace = {
   client: ipv4(0xc0000207),
@@ -12,7 +12,7 @@ const trace: Trace = {
   queueId: "Q7",
   tls: "TLSv1.3 TLS_AES_256_GCM_SHA384",
   recipient: "user@example.net",
-  at: Date.UTC(2026, 10, 24, 4, 20, 35),
+  date: "Tue, 24 Nov 2026 04:20:35 +0000",
 };
 
 test("formatReceived() tells from, by, with, id, for and when", () => {
@@ -46,6 +46,8 @@ test("formatReceived() is one field of ASCII whatever the client says", () => {
 
 test("formatMailDate() is RFC 5322", () => {
   assert.equal(formatMailDate(0), "Thu, 01 Jan 1970 00:00:00 +0000");
+  const dates = new MailDates();
+  for (const at of [0, 999, 1_000, 5, -1, 1_795_494_035_123]) assert.equal(dates.at(at), formatMailDate(at));
 });
 
 test("protocolName() is of RFC 3848 and RFC 6531", () => {

@@ -15,7 +15,8 @@ export interface Trace {
   readonly tls: string;
   /** The forward-path where there is just one: several would tell one recipient of the other. */
   readonly recipient: string | null;
-  readonly at: Instant;
+  /** When, as `formatMailDate` says it. */
+  readonly date: string;
 }
 
 /**
@@ -30,13 +31,28 @@ export function formatReceived(trace: Trace): string {
   const recipient = trace.recipient !== null && isPlainPath(trace.recipient) ? `\r\n\tfor <${trace.recipient}>` : "";
   return (
     `Received: from ${from}\r\n\tby ${trace.hostname} with ${trace.protocol}${tls}\r\n\tid ${trace.queueId}${recipient}; ` +
-    `${formatMailDate(trace.at)}\r\n`
+    `${trace.date}\r\n`
   );
 }
 
 /** `Tue, 24 Nov 2026 04:20:35 +0000` (RFC 5322 §3.3). */
 export function formatMailDate(instant: Instant): string {
   return `${new Date(instant).toUTCString().slice(0, -3)}+0000`;
+}
+
+/** `formatMailDate` for one who asks often: the text of a second is made once. */
+export class MailDates {
+  #second = NaN;
+  #text = "";
+
+  at(instant: Instant): string {
+    const second = Math.floor(instant / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = formatMailDate(instant);
+    }
+    return this.#text;
+  }
 }
 
 /** The word behind `with` (RFC 3848, RFC 6531 §3.7.3). */
