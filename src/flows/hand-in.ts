@@ -28,7 +28,7 @@ async function submit(operations: Operations, mail: HandedIn, by: string): Promi
   const { hostname } = operations.server.status();
   const sender = readSender(mail.from, by, hostname);
   if (sender.kind === "fault") return sender.answer;
-  const recipients = readRecipients(mail.to);
+  const recipients = readRecipients(mail.to.map((address) => qualified(address, hostname)));
   if (recipients.faults.length > 0) {
     return answer(recipients.faults.map((address) => message("SMR0504", address)));
   }
@@ -60,7 +60,7 @@ function readSender(from: string | null, by: string, hostname: string): Sender {
   return { kind: "fault", answer: say("SMR0509", by, hostname, PATH_FAULTS[mailbox.error]) };
 }
 
-/** `-f root` is the user at this host. */
+/** `root` is the user at this host. */
 function qualified(address: string, hostname: string): string {
   return address.includes("@") ? address : `${address}@${hostname}`;
 }
