@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { COMMANDS } from "./command-list.ts";
 import { readCommand, type ReadCommand } from "./command.ts";
 import type { CommandDefinition } from "./definition.ts";
+import { quote } from "./entry-text.ts";
 import { message } from "./messages.ts";
 import { splitSource } from "./source.ts";
 
@@ -147,4 +149,52 @@ test("every definition is whole: its examples are commands, its defaults are val
     for (const keyword of Object.keys(definition.elsewhere?.keywords ?? {}))
       assert.ok(!keywords.includes(keyword), keyword);
   }
+});
+
+test("readCommand() never throws, and what it takes can be read parameter by parameter", () => {
+  const definitions: readonly CommandDefinition[] = COMMANDS;
+  const words = [
+    ...definitions.flatMap(({ parameters }) => parameters.map(({ keyword }) => `${keyword}(`)),
+    "*ACCEPT",
+    "*ALL",
+    "*NONE",
+    "*N",
+  ];
+  const piece = fc.oneof(
+    fc.constantFrom(...words),
+    fc.constantFrom(
+      ")",
+      "(",
+      "'",
+      " ",
+      "'10.1.1.1'",
+      "'255.255.0.0'",
+      "3 30",
+      "E17",
+      "*30D",
+      "'a@b.example'",
+      "?",
+      "/*",
+      "*/",
+    ),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...definitions), fc.array(piece, { maxLength: 12 }), ({ name }, pieces) => {
+      const result = read(`${name} ${pieces.join("")}`);
+      if (!result.ok || result.value.kind !== "command") return;
+      const { arguments: args } = result.value;
+      for (const { keyword } of args.definition.parameters) args.rows(keyword);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test("quote() is read back as the same text, whatever it holds", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 100 }), (text) => {
+      fc.pre(text.length <= 255);
+      const { arguments: args } = command(`ADDSMTPLE *ACCEPT INTNETADR(10.1.1.1) TEXT(${quote(text)})`);
+      assert.equal(args.plain("TEXT"), text);
+    }),
+  );
 });

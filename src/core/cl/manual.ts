@@ -6,20 +6,20 @@ import { describeValues, offeredChoices, standing, syntax } from "./prompt.ts";
 export function manPage(definition: CommandDefinition): string {
   const parts = [
     `# ${definition.name}: ${definition.title}`,
-    definition.help,
+    prose(definition.help),
     "## Synopsis",
     fence(syntax(definition).replaceAll(/\n\s+/g, " ")),
     "## Parameters",
     ...(definition.parameters.length === 0 ? ["None."] : definition.parameters.map(manParameter)),
     "## Examples",
-    ...definition.examples.map(({ command, meaning }) => `${meaning}\n\n${fence(command)}`),
+    ...definition.examples.map(({ command, meaning }) => `${prose(meaning)}\n\n${fence(command)}`),
   ];
   if (definition.elsewhere) parts.push("## Keywords of IBM i", elsewhere(definition.elsewhere));
   return `${parts.join("\n\n")}\n`;
 }
 
 function manParameter(parameter: Parameter): string {
-  const facts = [describeValues(parameter)].filter((fact) => fact !== "");
+  const facts = [prose(describeValues(parameter))].filter((fact) => fact !== "");
   facts.push(
     parameter.required
       ? "Required."
@@ -28,8 +28,8 @@ function manParameter(parameter: Parameter): string {
   if (parameter.goesWith) {
     facts.push(`With ${code(parameter.goesWith.keyword)} ${parameter.goesWith.values.map(code).join(", ")}.`);
   }
-  const choices = offeredChoices(parameter).map(({ value, meaning }) => `- ${code(value)}: ${meaning}`);
-  const head = `### ${parameter.keyword}: ${parameter.prompt}\n\n${parameter.help}\n\n${facts.join(" ")}`;
+  const choices = offeredChoices(parameter).map(({ value, meaning }) => `- ${code(value)}: ${prose(meaning)}`);
+  const head = `### ${parameter.keyword}: ${parameter.prompt}\n\n${prose(parameter.help)}\n\n${facts.join(" ")}`;
   return choices.length === 0 ? head : `${head}\n\n${choices.join("\n")}`;
 }
 
@@ -38,7 +38,7 @@ function elsewhere(known: NonNullable<CommandDefinition["elsewhere"]>): string {
     known.treatment === "refused"
       ? "Known and refused, because nothing here would do what they promise:"
       : "Known and without effect; a warning says so:";
-  const rows = Object.entries(known.keywords).map(([keyword, advice]) => `- ${code(keyword)}: ${advice}`);
+  const rows = Object.entries(known.keywords).map(([keyword, advice]) => `- ${code(keyword)}: ${prose(advice)}`);
   return `${intro}\n\n${rows.join("\n")}`;
 }
 
@@ -58,13 +58,18 @@ export function reference(definitions: readonly CommandDefinition[]): string {
 export function messageReference(): string {
   const sections = messageIds().map((id) => {
     const known = findMessage(id) ?? message(id);
-    return `## ${id}\n\n${known.text}\n\nSeverity ${String(known.severity).padStart(2, "0")}.\n\n${fence(known.secondLevel)}`;
+    return `## ${id}\n\n${prose(known.text)}\n\nSeverity ${String(known.severity).padStart(2, "0")}.\n\n${fence(known.secondLevel)}`;
   });
   return `# Messages\n\n${sections.join("\n\n")}\n`;
 }
 
 function code(text: string): string {
   return `\`${text}\``;
+}
+
+/** Special values in running text as code: an asterisk would begin emphasis. */
+function prose(text: string): string {
+  return text.replaceAll(/[A-Z0-9]*\(\*[A-Z0-9]+\)|\*[A-Z0-9]+/g, "`$&`").replaceAll("<", "\\<");
 }
 
 function fence(text: string): string {

@@ -203,18 +203,7 @@ export function rowJson(row: JournalRow): { readonly [name: string]: Json } {
   const common = { row: row.row, at: formatInstant(row.at), kind: row.kind };
   switch (row.kind) {
     case "decision":
-      return {
-        ...common,
-        id: formatDecisionId(row.id),
-        client: formatIpAddress(row.client),
-        helo: row.helo,
-        user: row.user,
-        reversePath: row.reversePath,
-        recipient: row.recipient,
-        listener: row.listener,
-        count: row.count,
-        decision: decisionJson(row.decision),
-      };
+      return { ...common, ...contextJson(row), decision: decisionJson(row.decision) };
     case "accepted":
       return {
         ...common,
@@ -245,6 +234,21 @@ export function rowJson(row: JournalRow): { readonly [name: string]: Json } {
     case "operation":
       return { ...common, by: row.by, text: row.text };
   }
+}
+
+/** Who asked for a decision, when, and what for. */
+function contextJson(row: JournalRow & { readonly kind: "decision" }): { readonly [name: string]: Json } {
+  return {
+    at: formatInstant(row.at),
+    id: formatDecisionId(row.id),
+    client: formatIpAddress(row.client),
+    helo: row.helo,
+    user: row.user,
+    reversePath: row.reversePath,
+    recipient: row.recipient,
+    listener: row.listener,
+    count: row.count,
+  };
 }
 
 // --- DSPSMTPDCN -------------------------------------------------------------------------------------------------------
@@ -292,7 +296,8 @@ async function findDecision(context: CommandContext, text: string): Promise<Answ
     ["Sender", formatPath(row.reversePath)],
     ["Recipient", row.recipient === "" ? "(connection)" : formatPath(row.recipient)],
   ];
-  return decisionAnswer(context, row.decision, facts, rowJson(row));
+  // The value of `explain`, with what the journal knows besides.
+  return decisionAnswer(context, row.decision, facts, { ...decisionJson(row.decision), ...contextJson(row) });
 }
 
 function decisionAnswer(

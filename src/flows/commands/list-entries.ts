@@ -23,6 +23,7 @@ import { counted, cut, formatCount, pageHeading, table, type Column } from "../.
 import { message } from "../../core/cl/messages.ts";
 import { WRKSMTPLE } from "../../core/cl/commands/list-entries.ts";
 import { sortEntries } from "../../core/cl/policy-text.ts";
+import { parseDomain } from "../../core/mail/domain.ts";
 import { addressCount, formatMask } from "../../core/mail/network.ts";
 import type { Finding } from "../../core/policy/finding.ts";
 import { LIST_NAMES, type Entry, type EntryValue, type ListName, type PolicyChange } from "../../core/policy/policy.ts";
@@ -75,8 +76,19 @@ function findEntry(context: CommandContext, args: Arguments): Result<Entry, Answ
   const key = readValueKey(args);
   if (!key.ok) return err(faultsOf(key.error));
   const list = listOf(type);
-  const entry = policy.entries(list).find((candidate) => valueKey(candidate.value) === key.value);
+  const entries = policy.entries(list);
+  const entry = entries.find((candidate) => valueKey(candidate.value) === key.value) ?? onlyDomain(args, entries);
   return entry ? ok(entry) : err(notFound(context, args, list));
+}
+
+/** A *DOMAIN entry by its name alone, where no other address has that name too. */
+function onlyDomain(args: Arguments, entries: readonly Entry[]): Entry | null {
+  if (args.given("INTNETADR") || args.given("IP6NETADR")) return null;
+  const name = parseDomain(args.given("HOSTNAME") ? (args.text("HOSTNAME") ?? "") : "");
+  const named = entries.filter(
+    ({ value }) => name.ok && value.kind === "interface-domain" && value.domain === name.value,
+  );
+  return named.length === 1 ? (named[0] ?? null) : null;
 }
 
 function notFound(context: CommandContext, args: Arguments, list: ListName): Answer {
