@@ -57,6 +57,7 @@ export class Connection implements Swept {
   #drained: (() => void) | null = null;
   #needsReset = false;
   #streaming = false;
+  #tlsFollows = false;
   #closed = false;
   #closedWhy = "";
   /** Called once, when the connection is gone. */
@@ -84,8 +85,12 @@ export class Connection implements Swept {
 
   // --- dialogue ---------------------------------------------------------------------------------------------------------
 
-  /** Writes a command (or nothing, for the greeting) and gives the next reply; throws `ConnectionTrouble`. */
-  ask(command: string, timeoutMs: number): Promise<Reply> {
+  /**
+   * Writes a command (or nothing, for the greeting) and gives the next reply; throws `ConnectionTrouble`. Where TLS follows, what
+   * the server sent behind its reply in the clear is dropped: it could be anybody's (RFC 3207 §4.2).
+   */
+  ask(command: string, timeoutMs: number, tlsFollows = false): Promise<Reply> {
+    this.#tlsFollows = tlsFollows;
     this.#deadline = this.#context.sweep.deadline(timeoutMs);
     return new Promise((resolve, reject) => {
       if (this.#closed) {
@@ -97,11 +102,9 @@ export class Connection implements Swept {
     });
   }
 
-  /**
-   * Puts TLS over the connection. What the server sent behind its 220 in the clear is dropped unread: it could be anybody's
-   * (RFC 3207 §4.2).
-   */
+  /** Puts TLS over the connection; nothing that came before it is kept. */
   async startTls(options: tls.ConnectionOptions): Promise<tls.TLSSocket> {
+    if (this.#closed) throw new ConnectionTrouble("4.4.2", this.#closedWhy);
     const plain = this.#socket;
     this.#ignore(plain);
     this.#reader.reset();
@@ -207,6 +210,7 @@ export class Connection implements Swept {
     else if (this.#waiter) {
       const waiter = this.#waiter;
       this.#waiter = null;
+      if (this.#tlsFollows) this.#reader.reset();
       waiter.resolve(answer);
     }
     // Nobody asked: the server takes its leave (421), or is not to be trusted with the next message.

@@ -197,7 +197,7 @@ function keepSessions(socket: tls.TLSSocket, server: Server, sessions: TlsSessio
 
 /** Whether the connection is encrypted now; false where the server refused, which under `may` is no trouble. */
 async function startTls(connection: Connection, hop: NextHop, options: OpenOptions): Promise<boolean> {
-  const answer = await connection.ask("STARTTLS\r\n", options.limits.replyTimeoutMs);
+  const answer = await connection.ask("STARTTLS\r\n", options.limits.replyTimeoutMs, true);
   if (answer.code !== 220) {
     if (hop.tls === "may") return false;
     throw said(connection, "4.7.4", "answered STARTTLS with", describeReply(answer));
@@ -209,7 +209,7 @@ async function startTls(connection: Connection, hop: NextHop, options: OpenOptio
   } catch (error) {
     options.sessions.forget(sessionKey(server));
     const why = error instanceof Error ? error.message : String(error);
-    throw new HandshakeTrouble("4.7.5", `TLS with ${connection.name} failed: ${why}`);
+    throw new HandshakeTrouble("4.7.5", `TLS handshake failed: ${why}`);
   }
   return true;
 }
