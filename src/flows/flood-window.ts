@@ -1,4 +1,3 @@
-// HOT PATH: 200 ns a decision.
 import { MINUTE_MS, type Instant } from "../core/base/time.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
 import type { JournalEvent } from "./ports.ts";

@@ -1,4 +1,3 @@
-// HOT PATH: 3 µs an event on the main thread.
 import { assert, unreachable } from "../../core/base/assert.ts";
 import { ipv4, type IpAddress } from "../../core/mail/ip.ts";
 import type { Decision, Rule, Verdict } from "../../core/policy/decision.ts";
