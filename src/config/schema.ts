@@ -3,9 +3,9 @@ import { z } from "zod";
 import { DEFAULT_LIMITS, type Limits } from "../core/base/limits.ts";
 import { err, ok, type Result } from "../core/base/result.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
-import { parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
+import { formatIpAddress, parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
 import { parseCidr, type Network } from "../core/mail/network.ts";
-import { parseHostPort, type HostPort } from "../core/queue/route.ts";
+import { formatHostPort, parseHostPort, type HostPort } from "../core/queue/route.ts";
 import type { SocketAddress } from "../config.ts";
 
 /** A string that goes through a door of the ground floor. */
@@ -40,6 +40,10 @@ function readSocketAddress(text: string): Result<SocketAddress, string> {
   if (!address.ok || (parts?.[1] === undefined) !== (address.value.family === 4))
     return err("is no address with a port; write it like 0.0.0.0:25 or [::]:25");
   return port > 65_535 ? err("has a port above 65535") : ok({ address: address.value, port });
+}
+
+export function formatSocketAddress({ address, port }: SocketAddress): string {
+  return formatHostPort({ host: formatIpAddress(address), port });
 }
 
 export function isLoopback(address: IpAddress): boolean {
