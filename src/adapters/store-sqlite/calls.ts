@@ -83,10 +83,10 @@ export interface BatchAnswer {
   readonly results: readonly unknown[];
 }
 
-/** `duplicate`: the id is there already, which is a bug of whoever gave it. */
+/** `duplicate`: the id is there already, which is a bug of whoever gave it. `unreadable`: damage is in the way of this call. */
 export interface Refusal {
   readonly index: number;
-  readonly why: "full" | "duplicate";
+  readonly why: "full" | "duplicate" | "unreadable";
   readonly reason: string;
 }
 

@@ -30,11 +30,7 @@ function check(options: CheckOptions): string[] {
   const findings: string[] = [];
   const db = new DatabaseSync(options.file, { readOnly: true, timeout: 5_000 });
   try {
-    for (const row of db.prepare(`PRAGMA integrity_check(${FINDINGS_MAX})`).all()) {
-      if (row["integrity_check"] !== "ok") findings.push(`database: ${String(row["integrity_check"])}`);
-    }
-    db.exec("BEGIN");
-    for (const part of [checkMessages, checkQuarantine]) {
+    for (const part of [checkPages, checkMessages, checkQuarantine]) {
       try {
         part(db, options.contentDirectory, findings);
       } catch (error) {
@@ -46,6 +42,12 @@ function check(options: CheckOptions): string[] {
   }
   const more = findings.length - FINDINGS_MAX;
   return more > 0 ? [...findings.slice(0, FINDINGS_MAX), `and ${more} more`] : findings;
+}
+
+function checkPages(db: DatabaseSync, _contentDirectory: string, findings: string[]): void {
+  for (const row of db.prepare(`PRAGMA integrity_check(${FINDINGS_MAX})`).all()) {
+    if (row["integrity_check"] !== "ok") findings.push(`database: ${String(row["integrity_check"])}`);
+  }
 }
 
 function checkMessages(db: DatabaseSync, contentDirectory: string, findings: string[]): void {

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { SpoolFault } from "../../flows/ports.ts";
 import { readBatch, type BatchRecord } from "./batch.ts";
 import { READS, type BatchAnswer, type Call, type CallName, type Calls, type Refusal } from "./calls.ts";
-import { faultOf, reasonOf } from "./faults.ts";
+import { faultOf, isCorrupt, reasonOf } from "./faults.ts";
 import type { MessageTable } from "./message-table.ts";
 import type { RecordTables } from "./record-tables.ts";
 
@@ -71,8 +71,8 @@ export class Engine {
       this.#transact(records, all, calls, refused, results);
       return { broken: null, refused, results };
     } catch (error) {
-      if (this.#undo(error) === "broken") return { broken: reasonOf(error), refused: [], results: [] };
-      return this.#squeeze(records, calls, reasonOf(error));
+      if (this.#undo(error) === "broken" && !isCorrupt(error)) return brokenBy(error);
+      return this.#oneByOne(records, calls, error);
     }
   }
 
@@ -164,29 +164,51 @@ export class Engine {
     return faultOf(error);
   }
 
-  /** There is no room: no put is taken, and the rest is tried one by one, for most of it needs none. */
-  #squeeze(records: readonly BatchRecord[], calls: readonly Call[], reason: string): BatchAnswer {
+  /**
+   * The batch as a whole failed. Without room no put is taken, and the rest is tried one by one, for most of it needs none. At a
+   * damaged page each does what it can: only a write that meets the damage ends all writing.
+   */
+  #oneByOne(records: readonly BatchRecord[], calls: readonly Call[], cause: unknown): BatchAnswer {
+    const full = faultOf(cause) === "full";
     const refused: Refusal[] = [];
     const results: unknown[] = new Array<unknown>(calls.length);
     try {
-      this.checkpoint();
+      if (full) this.checkpoint(); // the log begins anew, and its room can be used again
+      for (const [index, record] of records.entries()) {
+        if (full && record.kind === "put") refused.push({ index, why: "full", reason: reasonOf(cause) });
+        else this.#alone(records, index, calls, refused, results);
+      }
     } catch (error) {
-      return { broken: reasonOf(error), refused: [], results: [] };
-    }
-    for (const [index, record] of records.entries()) {
-      if (record.kind === "put") {
-        refused.push({ index, why: "full", reason });
-        continue;
-      }
-      try {
-        this.#transact(records, [index], calls, refused, results);
-      } catch (error) {
-        if (this.#undo(error) === "broken") return { broken: reasonOf(error), refused: [], results: [] };
-        refused.push({ index, why: "full", reason: reasonOf(error) });
-      }
+      return brokenBy(error);
     }
     return { broken: null, refused, results };
   }
+
+  #alone(
+    records: readonly BatchRecord[],
+    index: number,
+    calls: readonly Call[],
+    refused: Refusal[],
+    results: unknown[],
+  ): void {
+    const record = records[index] as BatchRecord;
+    const call = record.kind === "call" ? (calls[record.index] as Call) : null;
+    const reads = call !== null && READS.has(call.name);
+    try {
+      // A transaction that met damage cannot be committed, not even one that only reads: reading does without.
+      if (reads && record.kind === "call") results[record.index] = this.#calls[call.name](...call.args);
+      else this.#transact(records, [index], calls, refused, results);
+    } catch (error) {
+      const fault = reads ? faultOf(error) : this.#undo(error);
+      if (fault === "full") refused.push({ index, why: "full", reason: reasonOf(error) });
+      else if (reads && isCorrupt(error)) refused.push({ index, why: "unreadable", reason: reasonOf(error) });
+      else throw error;
+    }
+  }
+}
+
+function brokenBy(error: unknown): BatchAnswer {
+  return { broken: reasonOf(error), refused: [], results: [] };
 }
 
 /** Whether somebody relies on it from the moment it is answered. */

@@ -111,10 +111,10 @@ export class MessageTable {
   load(after: number, limit: number): StoredMessage[] {
     let rows: Row[];
     try {
-      rows = this.#sql.load.all(after, limit) as unknown as Row[];
+      rows = this.#sql.load.all(after + 1, limit) as unknown as Row[];
     } catch (error) {
       if (!isCorrupt(error)) throw error;
-      rows = this.#loadAround(after, limit);
+      rows = this.#loadAround(after + 1, limit);
     }
     return this.#stored(rows);
   }
@@ -216,48 +216,49 @@ export class MessageTable {
   }
 
   /** Reads row by row where a page is damaged, and goes on behind it. */
-  #loadAround(after: number, limit: number): Row[] {
+  #loadAround(from: number, limit: number): Row[] {
     const rows: Row[] = [];
-    for (let at = after; rows.length < limit;) {
+    for (let at = from; rows.length < limit;) {
       try {
         const row = this.#sql.load.all(at, 1)[0] as unknown as Row | undefined;
         if (!row) break;
         rows.push(row);
-        at = row[0];
+        at = row[0] + 1;
       } catch (error) {
         if (!isCorrupt(error)) throw error;
-        const next = this.#readableAfter(at);
-        this.#options.report(`a damaged page hides the messages with ids from ${at + 1} to ${next}`);
+        const next = this.#readableFrom(at);
+        this.#options.report(`a damaged page hides the messages with ids from ${at} to ${next - 1}`);
         at = next;
       }
     }
     return rows;
   }
 
-  /** The smallest id, above one at which reading fails, from which on reading works; found by doubling, then halving. */
-  #readableAfter(damaged: number): number {
-    const fails = (id: number): boolean => {
-      try {
-        this.#sql.load.all(id, 1);
-        return false;
-      } catch (error) {
-        if (isCorrupt(error)) return true;
-        throw error;
-      }
-    };
+  /** The smallest id above `damaged`, at which reading fails, from which on it works; found by doubling, then by halving. */
+  #readableFrom(damaged: number): number {
     let low = damaged;
     let high = damaged + 1;
-    for (let step = 1; fails(high); step *= 2) {
+    for (let step = 1; this.#isDamaged(high); step *= 2) {
+      if (high === Number.MAX_SAFE_INTEGER) return high;
       low = high;
       high = Math.min(high + step, Number.MAX_SAFE_INTEGER);
-      if (low === high) return high;
     }
     while (high - low > 1) {
       const middle = low + Math.floor((high - low) / 2);
-      if (fails(middle)) low = middle;
+      if (this.#isDamaged(middle)) low = middle;
       else high = middle;
     }
     return high;
+  }
+
+  #isDamaged(id: number): boolean {
+    try {
+      this.#sql.load.all(id, 1);
+      return false;
+    } catch (error) {
+      if (isCorrupt(error)) return true;
+      throw error;
+    }
   }
 
   #count(): void {
@@ -299,7 +300,7 @@ function prepareAll(db: DatabaseSync) {
     capture: prepare("UPDATE message SET captured = 1 WHERE id = ? AND captured = 0"),
     oldestCaptured: prepare("SELECT id FROM message WHERE captured = 1 ORDER BY id LIMIT ?"),
     hold: prepare("UPDATE message SET held = ? WHERE id = ?"),
-    load: prepare(`SELECT ${ROW} FROM message WHERE id > ? AND captured = 0 ORDER BY id LIMIT ?`),
+    load: prepare(`SELECT ${ROW} FROM message WHERE id >= ? AND captured = 0 ORDER BY id LIMIT ?`),
     captured: prepare(`SELECT ${ROW} FROM message WHERE id < ? AND captured = 1 ORDER BY id DESC LIMIT ?`),
     find: prepare(`SELECT ${ROW} FROM message WHERE id = ?`),
     contentHead: prepare("SELECT file, size_octets, dot_lines FROM message WHERE id = ?"),

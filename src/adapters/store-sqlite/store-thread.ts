@@ -132,9 +132,13 @@ export class StoreThread {
   #refuse(pending: Pending): boolean {
     const reading = pending.call !== null && READS.has(pending.call.name);
     if (!this.#ended && !this.#closing && (this.#broken === null || reading)) return false;
-    if (pending.item.kind === "put") pending.resolve(err("broken"));
-    else pending.reject(new StoreFault("broken", this.#broken ?? "it is closed"));
+    this.#fail(pending, "broken", this.#broken ?? "it is closed");
     return true;
+  }
+
+  #fail(pending: Pending, fault: SpoolFault, reason: string): void {
+    if (pending.item.kind === "put") pending.resolve(err(fault));
+    else pending.reject(new StoreFault(fault, reason));
   }
 
   /** Sends what waits, as much as one transaction takes. */
@@ -198,7 +202,7 @@ export class StoreThread {
     this.#inFlight = null;
     if (answer.broken !== null) {
       this.breakDown(answer.broken);
-      for (const pending of sent) if (!this.#refuse(pending)) this.#pending.push(pending);
+      for (const pending of sent) this.#fail(pending, "broken", answer.broken);
       return;
     }
     const refused = new Map(answer.refused.map((refusal) => [refusal.index, refusal]));
@@ -210,8 +214,7 @@ export class StoreThread {
       if (!refusal) pending.resolve(pending.item.kind === "put" ? PUT_DONE : result);
       else if (pending.item.kind === "settle") late.push(pending);
       else if (refusal.why === "duplicate") pending.reject(new AssertionFault("a queue id is given once"));
-      else if (pending.item.kind === "put") pending.resolve(err("full"));
-      else pending.reject(new StoreFault("full", refusal.reason));
+      else this.#fail(pending, refusal.why === "full" ? "full" : "broken", refusal.reason);
     }
     if (late.length > 0) this.#retry(late);
   }
