@@ -1,6 +1,7 @@
 /** Starts the program with a Node that runs TypeScript as it stands: the one at hand, else the one among the optional packages. */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const NEEDED = [24, 11];
@@ -22,10 +23,14 @@ export async function launch(...first) {
     );
     process.exit(69);
   }
-  // The child hears the signals of the terminal and of the service manager; we only wait for its end.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => undefined);
-  const ended = spawnSync(node, [main, ...args], { stdio: "inherit" });
-  process.exit(ended.status ?? 1);
+  const child = spawn(node, [main, ...args], { stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    // Control-C at a terminal reaches the child by itself; twice would end it at once.
+    process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)));
+  }
+  child.once("exit", (status, signal) =>
+    process.exit(status ?? (signal === null ? 1 : 128 + constants.signals[signal])),
+  );
 }
 
 function isNewEnough(version) {
