@@ -1,7 +1,8 @@
 /**
  * A program for crash tests: `node store-writer.ts DIRECTORY [SEED]`. Twenty writers put messages, each of its own size and
  * octets, and settle some of them. Every promise that came true is told as a line on standard output before anything else
- * happens: `put ID`, `settled ID`; before settling it tells `settling ID`. It runs until it is killed.
+ * happens: `put ID`, `settled ID`; before settling it tells `settling ID`. It runs until it is
+ * killed or a put is refused, which it tells as `refused FAULT`.
  */
 import { writeSync } from "node:fs";
 import { SeededRandom } from "../../src/adapters/memory/random.ts";
@@ -26,7 +27,10 @@ async function writer(): Promise<never> {
       random.uint32() % 8 === 0
         ? await putFile(id, octets)
         : await store.spool.put(sampleMessage(id, inMemory(octets)));
-    if (!answer.ok) throw new Error(answer.error);
+    if (!answer.ok) {
+      tell(`refused ${answer.error}`);
+      process.exit(0);
+    }
     tell(`put ${id}`);
     if (random.uint32() % 2 === 0) {
       tell(`settling ${id}`);
