@@ -19,7 +19,7 @@ const MIGRATIONS: readonly string[] = [
      rule TEXT,
      entry INTEGER,
      version INTEGER,
-     count INTEGER NOT NULL,
+     count INTEGER NOT NULL DEFAULT 1,
      detail TEXT NOT NULL
    ) STRICT;
    CREATE INDEX event_decision ON event (decision) WHERE decision IS NOT NULL;

@@ -7,26 +7,18 @@ import type { Outcome } from "../../core/queue/outcome.ts";
 import type { JournalEvent, JournalKind, JournalRow } from "../../flows/ports.ts";
 
 /**
- * An event on its way to the journal's thread: one line of text, a field for each column, tabs between them, "" for null.
- * What nobody filters by is JSON in the last field: JSON has no raw tab and no raw line end.
+ * An event on its way to the journal's thread: one line of text, its kind and a field for each column that its kind has, tabs
+ * between them, "" for null. What nobody filters by is JSON in the last field: JSON has no raw tab and no raw line end.
  */
-export const COLUMNS = [
-  "at",
-  "kind",
-  "client",
-  "user",
-  "domains",
-  "queue",
-  "decision",
-  "verdict",
-  "rule",
-  "entry",
-  "version",
-  "count",
-  "detail",
-] as const;
+export const FIELDS = {
+  decision: ["at", "client", "user", "domains", "decision", "verdict", "rule", "entry", "version", "count", "detail"],
+  accepted: ["at", "client", "user", "domains", "queue", "detail"],
+  outcome: ["at", "domains", "queue", "detail"],
+  policy: ["at", "version", "detail"],
+  operation: ["at", "detail"],
+} as const satisfies { readonly [Kind in JournalKind]: readonly (keyof Columns)[] };
 
-/** The fields of a line as SQLite takes and gives them. `client` is a number for IPv4, 32 hexadecimal digits for IPv6. */
+/** A row's columns as SQLite gives them. `client` is a number for IPv4, 32 hexadecimal digits for IPv6. */
 export interface Columns {
   readonly at: number;
   readonly kind: JournalKind;
@@ -57,21 +49,21 @@ export function formatLine(event: JournalEvent): string {
       const domains = domainsOf(reversePath, recipients);
       const detail = JSON.stringify({ reversePath, recipients, sizeOctets });
       const who = `${formatClient(event.client)}\t${formatUser(event.user)}\t${domains}`;
-      return `${event.at}\taccepted\t${who}\t${event.queueId}\t\t\t\t\t\t1\t${detail}\n`;
+      return `accepted\t${event.at}\t${who}\t${event.queueId}\t${detail}\n`;
     }
     case "outcome": {
       const { reversePath, recipient, outcome } = event;
       const domains = domainsOf(reversePath, [recipient]);
       const detail = JSON.stringify({ reversePath, recipient, outcome });
-      return `${event.at}\toutcome\t\t\t${domains}\t${event.queueId}\t\t\t\t\t\t1\t${detail}\n`;
+      return `outcome\t${event.at}\t${domains}\t${event.queueId}\t${detail}\n`;
     }
     case "policy": {
       const { by, command, meaning } = event;
-      return `${event.at}\tpolicy\t\t\t\t\t\t\t\t\t${event.version}\t1\t${JSON.stringify({ by, command, meaning })}\n`;
+      return `policy\t${event.at}\t${event.version}\t${JSON.stringify({ by, command, meaning })}\n`;
     }
     case "operation": {
       const { by, text } = event;
-      return `${event.at}\toperation\t\t\t\t\t\t\t\t\t\t1\t${JSON.stringify({ by, text })}\n`;
+      return `operation\t${event.at}\t${JSON.stringify({ by, text })}\n`;
     }
   }
 }
@@ -83,7 +75,7 @@ function formatDecision(event: JournalEvent & { kind: "decision" }): string {
   const who = `${formatClient(client)}\t${formatUser(user)}\t${domainsOf(reversePath, [recipient])}`;
   const rest = JSON.stringify({ helo, reversePath, recipient, listener, reply, path, over });
   const entryText = entry === null ? "null" : textOf(entry);
-  return `${at}\tdecision\t${who}\t\t${what}\t{"entry":${entryText},${rest.slice(1)}\n`;
+  return `decision\t${at}\t${who}\t${what}\t{"entry":${entryText},${rest.slice(1)}\n`;
 }
 
 function textOf(entry: Entry): string {
@@ -129,40 +121,20 @@ function domainOf(path: string): string {
   return /[\s>]/.test(domain) ? domain.replaceAll(/[\s>]/g, "") : domain;
 }
 
-/** The fields of a line without its line end. */
-export function parseLine(line: string): Columns {
-  const fields = line.split("\t");
-  assert(fields.length === COLUMNS.length, "a line has a field for each column");
-  const [at, kind, client, user, domains, queue, decision, verdict, rule, entry, version, count, detail] = fields as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  return {
-    at: Number(at),
-    kind: kind as JournalKind,
-    client: client === "" ? null : client.length === 32 ? client : Number(client),
-    user: user === "" ? null : (JSON.parse(user) as string),
-    domains: domains === "" ? null : domains,
-    queue: queue === "" ? null : Number(queue),
-    decision: decision === "" ? null : Number(decision),
-    verdict: verdict === "" ? null : verdict,
-    rule: rule === "" ? null : rule,
-    entry: entry === "" ? null : Number(entry),
-    version: version === "" ? null : Number(version),
-    count: Number(count),
-    detail,
-  };
+/** The kind and the values of a line without its line end, in the order of `FIELDS`. Numbers may be text: SQLite makes them numbers. */
+export function parseLine(line: string): { readonly kind: JournalKind; readonly values: (string | number | null)[] } {
+  const [kind = "", ...values] = line.split("\t");
+  const names: readonly string[] | undefined = FIELDS[kind as JournalKind];
+  assert(names?.length === values.length, "a line has a field for each column of its kind");
+  const read: (string | number | null)[] = values;
+  for (let i = 0; i < values.length; i++) if (values[i] === "") read[i] = null;
+  if (kind === "decision" || kind === "accepted") {
+    const [, client = "", user = ""] = values;
+    // This column takes text and numbers alike, so it must be told.
+    if (client !== null && client.length < 32) read[1] = Number(client);
+    if (user !== null) read[2] = JSON.parse(user) as string;
+  }
+  return { kind: kind as JournalKind, values: read };
 }
 
 interface DecisionDetail {

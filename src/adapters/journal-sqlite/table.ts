@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { COLUMNS, type Columns, parseLine } from "./line.ts";
+import type { JournalKind } from "../../flows/ports.ts";
+import { FIELDS, parseLine, type Columns } from "./line.ts";
 import type { Search } from "./calls.ts";
 
 /** A span sums up about so many rows: which they are and from when to when. */
@@ -30,7 +31,7 @@ export interface Retention {
  */
 export class JournalTable {
   readonly #db: DatabaseSync;
-  readonly #insert: StatementSync;
+  readonly #inserts: { readonly [Kind in JournalKind]: StatementSync };
   readonly #recount: StatementSync;
   readonly #putSpan: StatementSync;
   #nextRow: number;
@@ -38,8 +39,18 @@ export class JournalTable {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    const names = COLUMNS.join(", ");
-    this.#insert = db.prepare(`INSERT INTO event (row, ${names}) VALUES (?, ${COLUMNS.map(() => "?").join(", ")})`);
+    const insert = (kind: JournalKind): StatementSync => {
+      const names = FIELDS[kind];
+      const marks = names.map(() => "?").join(", ");
+      return db.prepare(`INSERT INTO event (row, kind, ${names.join(", ")}) VALUES (?, '${kind}', ${marks})`);
+    };
+    this.#inserts = {
+      decision: insert("decision"),
+      accepted: insert("accepted"),
+      outcome: insert("outcome"),
+      policy: insert("policy"),
+      operation: insert("operation"),
+    };
     this.#recount = db.prepare(
       "UPDATE event SET count = ? WHERE decision = ? AND rule = ? AND version = ? AND entry IS ? AND user IS ?",
     );
@@ -55,7 +66,7 @@ export class JournalTable {
   write(text: string): void {
     let at = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", at)) {
-      this.#writeLine(parseLine(text.slice(at, end)));
+      this.#writeLine(text.slice(at, end));
       at = end + 1;
     }
     if (this.#span !== null) this.#writeSpan(this.#span);
@@ -112,36 +123,27 @@ export class JournalTable {
     return this.#db.prepare(sql).all(first, last, ...values, limit) as unknown as FoundRow[];
   }
 
-  #writeLine(line: Columns): void {
-    if (line.count > 1 && line.kind === "decision") {
-      const { count, decision, rule, version, entry, user } = line;
-      if (this.#recount.run(count, decision, rule, version, entry, user).changes > 0) return;
+  #writeLine(line: string): void {
+    const { kind, values } = parseLine(line);
+    if (kind === "decision") {
+      const [, , user = null, , decision = null, , rule = null, entry = null, version = null, count = null] = values;
+      const isRaised = count !== "1";
+      if (isRaised && this.#recount.run(count, decision, rule, version, entry, user).changes > 0) return;
     }
     const row = this.#nextRow++;
-    this.#insert.run(
-      row,
-      line.at,
-      line.kind,
-      line.client,
-      line.user,
-      line.domains,
-      line.queue,
-      line.decision,
-      line.verdict,
-      line.rule,
-      line.entry,
-      line.version,
-      line.count,
-      line.detail,
-    );
+    this.#inserts[kind].run(row, ...values);
+    this.#addToSpan(row, Number(values[0]));
+  }
+
+  #addToSpan(row: number, at: number): void {
     const span = this.#span;
     if (span === null || row - span.first >= ROWS_PER_SPAN) {
       if (span !== null) this.#writeSpan(span);
-      this.#span = { first: row, last: row, from: line.at, to: line.at };
+      this.#span = { first: row, last: row, from: at, to: at };
     } else {
       span.last = row;
-      if (line.at < span.from) span.from = line.at;
-      if (line.at > span.to) span.to = line.at;
+      if (at < span.from) span.from = at;
+      if (at > span.to) span.to = at;
     }
   }
 
