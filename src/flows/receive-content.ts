@@ -1,4 +1,3 @@
-// HOT PATH: 3 µs a message of 4 KiB beside the framing.
 import type { Limits } from "../core/base/limits.ts";
 import { err, type Result } from "../core/base/result.ts";
 import type { Content } from "../core/mail/content.ts";

@@ -1,4 +1,3 @@
-// HOT PATH: 10 µs a transaction with one recipient, decisions, journal and spool apart.
 import type { Domain } from "../core/mail/domain.ts";
 import type { Content } from "../core/mail/content.ts";
 import type { Envelope, Recipient, ReversePath } from "../core/mail/envelope.ts";

@@ -1,4 +1,3 @@
-// HOT PATH: one write a block of input, no timer and no listener that a session does not need.
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket, type SecureContext } from "node:tls";
