@@ -122,16 +122,16 @@ function domainOf(path: string): string {
 }
 
 /** The kind and the values of a line without its line end, in the order of `FIELDS`. Numbers may be text: SQLite makes them numbers. */
-export function parseLine(line: string): { readonly kind: JournalKind; readonly values: (string | number | null)[] } {
+export function parseLine(line: string): { readonly kind: JournalKind; readonly values: (string | bigint | null)[] } {
   const [kind = "", ...values] = line.split("\t");
   const names: readonly string[] | undefined = FIELDS[kind as JournalKind];
   assert(names?.length === values.length, "a line has a field for each column of its kind");
-  const read: (string | number | null)[] = values;
+  const read: (string | bigint | null)[] = values;
   for (let i = 0; i < values.length; i++) if (values[i] === "") read[i] = null;
   if (kind === "decision" || kind === "accepted") {
     const [, client = "", user = ""] = values;
-    // This column takes text and numbers alike, so it must be told.
-    if (client !== null && client.length < 32) read[1] = Number(client);
+    // This column takes numbers of any kind and text alike, so it must be told.
+    if (client !== null && client.length < 32) read[1] = BigInt(client);
     if (user !== null) read[2] = JSON.parse(user) as string;
   }
   return { kind: kind as JournalKind, values: read };
