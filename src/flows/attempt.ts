@@ -1,4 +1,3 @@
-// HOT PATH: no allocation beyond the result and its outcomes.
 import type { Instant, Random } from "../core/base/time.ts";
 import { reply, replyClass, type Reply } from "../core/mail/reply.ts";
 import { DELAY_REPORT_MS, nextRetry, RETRY_MS_MIN, type Retry, type RetryPlan } from "../core/queue/backoff.ts";

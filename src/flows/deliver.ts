@@ -1,4 +1,4 @@
-// HOT PATH: from the next hop's last reply to the next message about 10 µs besides system calls.
+// HOT PATH: 10 µs a message from acceptance to its outcome, without sockets and disk.
 import type { Limits } from "../core/base/limits.ts";
 import { MINUTE_MS, type Instant, type Random } from "../core/base/time.ts";
 import type { Entry, ListName } from "../core/policy/policy.ts";

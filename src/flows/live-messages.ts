@@ -1,4 +1,3 @@
-// HOT PATH: one object a fresh message; no look-up in the spool for it.
 import type { Instant } from "../core/base/time.ts";
 import type { Content } from "../core/mail/content.ts";
 import type { Envelope } from "../core/mail/envelope.ts";

@@ -1,4 +1,3 @@
-// HOT PATH: one outcome, one write to the spool and one journal event a recipient; reports are rare.
 import { formatMailbox } from "../core/mail/mailbox.ts";
 import { describeReply } from "../core/mail/reply.ts";
 import { isReportOwed, type ReportedOutcome } from "../core/queue/dsn.ts";

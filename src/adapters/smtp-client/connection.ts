@@ -1,4 +1,3 @@
-// HOT PATH: two writes and two reads a message on a kept connection.
 import net from "node:net";
 import tls from "node:tls";
 import { describeReply, reply, type Reply } from "../../core/mail/reply.ts";

@@ -1,4 +1,3 @@
-// HOT PATH: no closure and no timer a reply; the envelope goes out as one string where the server pipelines.
 import { reply, replyClass, type Reply } from "../../core/mail/reply.ts";
 import { formatMail, formatRcpt } from "../../core/smtp/client-commands.ts";
 import type { Offers } from "../../core/smtp/offers.ts";

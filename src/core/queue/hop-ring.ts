@@ -1,4 +1,3 @@
-// HOT PATH: no allocation save for a next hop that was not there.
 import { assert } from "../base/assert.ts";
 import type { Instant, Random } from "../base/time.ts";
 import { probeDelayMs } from "./backoff.ts";
@@ -23,7 +22,7 @@ export class Hop {
   failures = 0;
   paused = false;
   pausedUntil: Instant = 0;
-  /** Items of any state: at 0 the hop is forgotten. */
+  /** Items of any state. */
   items = 0;
   inRing = false;
   ringNext: Hop | null = null;
@@ -40,6 +39,9 @@ export class Hop {
   }
 }
 
+/** Hops without items that are remembered; more are forgotten together. */
+const EMPTY_MAX = 1_000;
+
 /** Every next hop that has items, and the ring in which those that may start something take turns. */
 export class HopRing {
   readonly #windowOf: (key: string) => number;
@@ -47,6 +49,8 @@ export class HopRing {
   readonly #byKey = new Map<string, Hop>();
   readonly #free: number[] = [];
   readonly #paused = new SlotHeap();
+  /** Hops without items. */
+  #empty = 0;
   #first: Hop | null = null;
   #last: Hop | null = null;
 
@@ -64,23 +68,37 @@ export class HopRing {
     return hop;
   }
 
-  /** The hop of the key, made where it is not there. */
-  open(key: string): Hop {
-    const known = this.#byKey.get(key);
-    if (known) return known;
-    const index = this.#free.pop() ?? this.#hops.length;
-    const hop = new Hop(key, index, Math.max(1, this.#windowOf(key)));
-    this.#hops[index] = hop;
-    this.#byKey.set(key, hop);
+  /** The hop of the key, made where it is not there, for one more item. */
+  join(key: string): Hop {
+    let hop = this.#byKey.get(key);
+    if (hop === undefined) {
+      const index = this.#free.pop() ?? this.#hops.length;
+      hop = new Hop(key, index, Math.max(1, this.#windowOf(key)));
+      this.#hops[index] = hop;
+      this.#byKey.set(key, hop);
+    } else if (hop.items === 0) this.#empty--;
+    hop.items++;
     return hop;
   }
 
-  /** Its number is given to another hop: it must stand nowhere any more. In the ring an empty hop does no harm. */
-  forget(hop: Hop): void {
-    this.#paused.remove(hop.index);
-    this.#byKey.delete(hop.key);
-    this.#hops[hop.index] = null;
-    this.#free.push(hop.index);
+  /** One item less. A hop without items is remembered for a while, with what was learned of it. */
+  part(hop: Hop): void {
+    hop.items--;
+    if (hop.items > 0) return;
+    this.#empty++;
+    if (this.#empty > EMPTY_MAX) this.#forgetEmpty();
+  }
+
+  /** Their numbers are given to others: they must stand nowhere any more. In the ring an empty hop does no harm. */
+  #forgetEmpty(): void {
+    for (const hop of this.#byKey.values()) {
+      if (hop.items > 0) continue;
+      this.#paused.remove(hop.index);
+      this.#byKey.delete(hop.key);
+      this.#hops[hop.index] = null;
+      this.#free.push(hop.index);
+    }
+    this.#empty = 0;
   }
 
   enter(hop: Hop): void {

@@ -1,4 +1,3 @@
-// HOT PATH: one probe or two a look-up, 8 octets an id beside the caller's own array.
 /**
  * Finds the slot of a queue id: open addressing over an Int32Array, for a million ids without a million objects. The ids
  * themselves stay with the caller, who gives the id of a slot by `idOf`.

@@ -280,8 +280,6 @@ class Run {
         item.dueAt = dueAt;
       });
     }
-    // A hop without items is forgotten, with what was learned about it.
-    for (const key of this.windows.keys()) if (!model.items.some((one) => one.key === key)) this.windows.delete(key);
   }
 
   operate(what: "hold" | "release" | "retry" | "remove", n: number): void {
@@ -303,9 +301,6 @@ class Run {
         if (item.state !== "held") model.pausedUntil.delete(item.key);
       }
     }
-    for (const key of this.windows.keys()) if (!model.items.some((one) => one.key === key)) this.windows.delete(key);
-    for (const key of model.pausedUntil.keys())
-      if (!model.items.some((one) => one.key === key)) model.pausedUntil.delete(key);
   }
 
   startAll(): void {
@@ -333,7 +328,7 @@ class Run {
       assert.equal(schedule.count(state), model.items.filter((item) => item.state === state).length, state);
     }
     const times = model.items.filter(({ state }) => state === "deferred").map(({ dueAt }) => dueAt);
-    for (const [key, until] of model.pausedUntil) if (model.items.some((item) => item.key === key)) times.push(until);
+    times.push(...model.pausedUntil.values());
     assert.equal(schedule.wakeAt(), Math.min(Infinity, ...times), "wakeAt");
   }
 

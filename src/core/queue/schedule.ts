@@ -90,8 +90,7 @@ export class Schedule {
   /** Takes an item in; due at once where `dueAt` is not after `now`. A message has at most one item for a key. */
   add(id: QueueId, key: string, acceptedAt: Instant, attempts: number, dueAt: Instant, now: Instant): void {
     const slot = this.#takeSlot();
-    const hop = this.#hops.open(key);
-    hop.items++;
+    const hop = this.#hops.join(key);
     this.#id[slot] = id;
     this.#acceptedAt[slot] = acceptedAt;
     this.#hop[slot] = hop.index;
@@ -348,9 +347,7 @@ export class Schedule {
       this.#sibling[before] = sibling;
     } else if (sibling >= 0) this.#byId.set(id, sibling);
     else this.#byId.delete(id);
-    const hop = this.#hopOf(slot);
-    hop.items--;
-    if (hop.items === 0) this.#hops.forget(hop);
+    this.#hops.part(this.#hopOf(slot));
     this.#setState(slot, FREE);
     this.#next[slot] = this.#free;
     this.#free = slot;

@@ -1,4 +1,3 @@
-// HOT PATH: O(log n), no allocation save when it grows.
 import type { Instant } from "../base/time.ts";
 
 /**

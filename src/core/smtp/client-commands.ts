@@ -1,4 +1,3 @@
-// HOT PATH: the envelope of one message is one string.
 import { assert } from "../base/assert.ts";
 import type { Envelope, Recipient } from "../mail/envelope.ts";
 import { formatMailbox } from "../mail/mailbox.ts";

@@ -1,0 +1,102 @@
+/**
+ * The SMTP client alone: 4 KiB messages to a sink in a process of its own, 10 at a time, over kept connections.
+ *
+ *     node tests/bench/transport.bench.ts [--count 30000] [--connections 10]
+ */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+import { parseArgs } from "node:util";
+import { WallClock } from "../../src/adapters/memory/clock.ts";
+import { SmtpTransport } from "../../src/adapters/smtp-client/transport.ts";
+import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
+import type { Domain } from "../../src/core/mail/domain.ts";
+import { IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
+import type { Mailbox } from "../../src/core/mail/mailbox.ts";
+import type { QueueId } from "../../src/core/queue/message.ts";
+import type { NextHop, OutgoingMessage } from "../../src/flows/ports.ts";
+
+if (process.argv[2] === "sink") runSink();
+else await run();
+
+async function run(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      count: { type: "string", default: "30000" },
+      connections: { type: "string", default: "10" },
+    },
+  });
+  const sink = fork(import.meta.filename, ["sink"]);
+  const [port] = (await once(sink, "message")) as [number];
+  const mailbox = (localPart: string): Mailbox => ({
+    localPart,
+    host: { kind: "domain", domain: "example.net" as Domain },
+  });
+  const octets = Buffer.from(`${"x".repeat(62)}\r\n`.repeat(64));
+  const message: OutgoingMessage = {
+    id: 1 as QueueId,
+    envelope: { reversePath: mailbox("sender"), body: "8BITMIME", smtpUtf8: false },
+    recipients: [{ forwardPath: mailbox("user") }],
+    content: { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines: false },
+  };
+  const hop: NextHop = {
+    key: "smarthost:sink.example:25",
+    servers: [{ host: "sink.example", address: IPV4_LOOPBACK, port }],
+    tls: "may",
+    credentials: null,
+    localAddresses: [],
+  };
+  const transport = new SmtpTransport({
+    hostname: "relay.example" as Domain,
+    limits: DEFAULT_LIMITS,
+    clock: new WallClock(),
+    readFile: async function* () {
+      yield* [];
+    },
+  });
+  let left = Number(values.count);
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) {
+      const { replies } = await transport.send(hop, message);
+      if (replies[0]?.code !== 250) throw new Error("not taken");
+    }
+  };
+  left = 3_000;
+  await Promise.all(Array.from({ length: Number(values.connections) }, worker));
+  left = Number(values.count);
+  const begun = performance.now();
+  const cpu = process.cpuUsage();
+  await Promise.all(Array.from({ length: Number(values.connections) }, worker));
+  const seconds = (performance.now() - begun) / 1e3;
+  const used = process.cpuUsage(cpu);
+  const count = Number(values.count);
+  console.log(`${(count / seconds).toFixed(0)} messages/s`);
+  console.log(`user ${(used.user / count).toFixed(1)} µs, system ${(used.system / count).toFixed(1)} µs a message`);
+  await transport.close(1_000);
+  sink.kill();
+}
+
+function runSink(): void {
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    let inData = false;
+    socket.write("220 sink.example\r\n");
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      const text = chunk.toString("latin1");
+      if (inData) {
+        if (!text.endsWith("\r\n.\r\n")) return;
+        inData = false;
+        socket.write("250 2.0.0 Ok\r\n");
+      } else if (text.startsWith("EHLO")) socket.write("250-sink.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n");
+      else if (text.startsWith("QUIT")) socket.end("221 Bye\r\n");
+      else {
+        inData = true;
+        socket.write("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 Go\r\n");
+      }
+    });
+  });
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    if (address !== null && typeof address === "object") process.send?.(address.port);
+  });
+}
