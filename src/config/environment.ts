@@ -17,12 +17,13 @@ export interface Override {
 }
 
 const PREFIX = "RELAYKEEPER_";
-/** Not keys of the file: where the file is, and what the launcher, the screens and node itself look at. */
-const OTHERS = new Set(["RELAYKEEPER_CONFIG", "RELAYKEEPER_HISTORY"]);
 /** Kubernetes puts such variables into every container beside a service of our name. */
 const KUBERNETES = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP)(_.*)?)?)$/;
 
-/** The overrides in `environment`, or a sentence for each variable that is none. `readFile` throws where it cannot. */
+/**
+ * The overrides in `environment`, or a sentence for each variable that looks like one and is none. One that is like no key is
+ * somebody else's. `readFile` throws where it cannot.
+ */
 export function readEnvironment(
   environment: Environment,
   schema: KeySchema,
@@ -32,8 +33,9 @@ export function readEnvironment(
   const overrides: Override[] = [];
   const faults: string[] = [];
   for (const [name, text] of Object.entries(environment)) {
-    if (text === undefined || !name.startsWith(PREFIX) || OTHERS.has(name) || KUBERNETES.test(name)) continue;
+    if (text === undefined || !name.startsWith(PREFIX) || KUBERNETES.test(name)) continue;
     const read = readVariable(name, text, names, schema, readFile);
+    if (read === null) continue;
     if (read.ok) overrides.push(read.value);
     else faults.push(read.error);
   }
@@ -61,20 +63,32 @@ function readVariable(
   names: ReadonlyMap<string, Path>,
   schema: KeySchema,
   readFile: (name: string) => string,
-): Result<Override, string> {
+): Result<Override, string> | null {
   const { plain, index } = withoutIndex(name);
   const direct = names.get(plain);
   if (direct) return override(name, at(direct, index), text, schema);
   const indirect = plain.endsWith("_FILE") ? names.get(plain.slice(0, -"_FILE".length)) : undefined;
-  if (!indirect) {
-    const meant = nearest(name, [...names.keys()]);
-    return err(`${name}: no such key${meant === null ? "" : `; did you mean ${meant}?`}`);
-  }
+  if (!indirect) return adviseVariable(name, plain, names, schema);
   try {
     return override(name, at(indirect, index), readFile(text).replace(/\r?\n$/, ""), schema);
   } catch (fault) {
     return err(`${name}: cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`);
   }
+}
+
+/** A slip of a known variable, or one of a known section, is a fault; the nearest is named. */
+function adviseVariable(
+  name: string,
+  plain: string,
+  names: ReadonlyMap<string, Path>,
+  schema: KeySchema,
+): Result<never, string> | null {
+  const key = plain.slice(PREFIX.length);
+  const known = [...names.keys()].map((one) => one.slice(PREFIX.length));
+  const meant = nearest(key, known);
+  const sections = Object.entries(schema.properties ?? {}).filter(([, at]) => at.properties ?? at.items?.properties);
+  if (meant !== null) return err(`${name}: no such key; did you mean ${PREFIX}${meant}?`);
+  return sections.some(([section]) => key.startsWith(`${section.toUpperCase()}_`)) ? err(`${name}: no such key`) : null;
 }
 
 /** `RELAYKEEPER_LISTENER_2_TLS` is `RELAYKEEPER_LISTENER_TLS` of the second listener. */

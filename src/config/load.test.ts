@@ -218,6 +218,8 @@ describe("loadConfig() with environment", () => {
       RELAYKEEPER_CONSOLE_ADDRESS: "",
       RELAYKEEPER_SERVICE_HOST: "10.0.0.1",
       RELAYKEEPER_PORT_25_TCP: "tcp://10.0.0.1:25",
+      RELAYKEEPER_CONFIG: "relay.toml",
+      RELAYKEEPER_SOMETHING_ELSE: "of somebody else",
       PATH: "/bin",
     });
     assert.equal(config.hostname, "variable.example");
@@ -239,6 +241,8 @@ describe("loadConfig() with environment", () => {
       { RELAYKEEPER_DELIVERY_MDOE: "mx" },
       "RELAYKEEPER_DELIVERY_MDOE: no such key; did you mean RELAYKEEPER_DELIVERY_MODE?",
     ],
+    [{ RELAYKEEPER_TLS_CIPHERS_OF_OLD: "x" }, "RELAYKEEPER_TLS_CIPHERS_OF_OLD: no such key"],
+    [{ RELAYKEEPER_HOSTNME: "x" }, "RELAYKEEPER_HOSTNME: no such key; did you mean RELAYKEEPER_HOSTNAME?"],
     [{ RELAYKEEPER_LIMITS_HOPS: "many" }, 'RELAYKEEPER_LIMITS_HOPS: "many" is no whole number'],
     [
       { RELAYKEEPER_LOG_LEVEL: "warm" },
