@@ -6,7 +6,9 @@ import type { Composer, OwnMail, ReportComposer, ReportMail } from "../../flows/
 export class MimeComposer implements Composer, ReportComposer {
   async compose(mail: OwnMail): Promise<Uint8Array> {
     const body = { type: BODY_TYPES[mail.body.kind], text: mail.body.text };
-    const root = createRoot(mail.attachments.length > 0 ? "multipart/mixed" : body.type, mail.messageId);
+    const octets = mail.attachments.map((attachment) => attachment.octets);
+    const boundary = boundaryOf(mail.messageId, [Buffer.from(body.text), ...octets]);
+    const root = createRoot(mail.attachments.length > 0 ? "multipart/mixed" : body.type, boundary);
     root.setHeader("From", mail.from);
     if (mail.to.length > 0) root.setHeader("To", mail.to.join(", "));
     if (mail.cc.length > 0) root.setHeader("Cc", mail.cc.join(", "));
@@ -27,7 +29,8 @@ export class MimeComposer implements Composer, ReportComposer {
   }
 
   async composeReport(mail: ReportMail): Promise<{ octets: Uint8Array; eightBit: boolean }> {
-    const root = createRoot("multipart/report; report-type=delivery-status", mail.messageId);
+    const boundary = boundaryOf(mail.messageId, [Buffer.from(mail.text), mail.returned.octets]);
+    const root = createRoot("multipart/report; report-type=delivery-status", boundary);
     root.setHeader("From", `Mail Delivery System <${mail.from}>`);
     root.setHeader("To", mail.to);
     root.setHeader("Subject", mail.subject);
@@ -49,10 +52,18 @@ const BODY_TYPES = {
   xml: "text/xml; charset=utf-8",
 };
 
-function createRoot(contentType: string, messageId: string): MimeNode {
+/** The same message makes the same octets, so there is no chance in the boundary; it is lengthened until no part has it. */
+function boundaryOf(messageId: string, parts: readonly Uint8Array[]): string {
+  let boundary = messageId.replace(/[^0-9A-Za-z]/g, "").slice(0, 40);
+  const isTaken = (part: Uint8Array): boolean =>
+    Buffer.from(part.buffer, part.byteOffset, part.length).includes(boundary, 0, "latin1");
+  while (parts.some(isTaken)) boundary += "0";
+  return boundary;
+}
+
+function createRoot(contentType: string, baseBoundary: string): MimeNode {
   return new MimeNode(contentType, {
-    // The same message makes the same octets: no chance in the boundary, and no collision, since the id is nobody else's.
-    baseBoundary: messageId.replace(/[^0-9A-Za-z]/g, "").slice(0, 40),
+    baseBoundary,
     newline: "win",
     disableFileAccess: true,
     disableUrlAccess: true,
