@@ -93,7 +93,9 @@ class SqliteJournal implements ClosableJournal {
     const { file, limits, clock } = this.#options;
     const retention = { rowsMax: limits.journalRows, ageMsMax: limits.journalAgeMs };
     const workerData: WorkerOptions = { file, retention, now: clock.now() };
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData, name: "journal" });
+    // What it makes is soon garbage: a small nursery costs no time and saves memory.
+    const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData, name: "journal", resourceLimits });
     return new Promise((resolve) => {
       let failure: string | null = null;
       worker.on("message", (response: Response) => {
