@@ -46,7 +46,9 @@ export function parseMask(mask: string): Result<number, NetworkFault> {
   if ((host & (host + 1)) === 0) return ok(Math.clz32(host));
   const inverted = (bits.value.bits & (bits.value.bits + 1)) === 0;
   if (inverted) return err({ kind: "mask-inverted", meant: formatIpAddress(ipv4(host)) });
-  return err({ kind: "mask-not-contiguous", meant: formatMask(Math.clz32(host)) });
+  // Holes filled: of two guesses the narrower one, which lets fewer in.
+  const lowest = bits.value.bits & -bits.value.bits;
+  return err({ kind: "mask-not-contiguous", meant: formatMask(Math.clz32(lowest) + 1) });
 }
 
 /** `10.1.0.0/16`, `2001:db8::/32`, or an address alone (one host). Host bits are dropped. */
