@@ -1,0 +1,422 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { Duplex } from "node:stream";
+import test from "node:test";
+import { connect as connectTls } from "node:tls";
+import { MemorySpool } from "../../src/adapters/memory/spool.ts";
+import { systemClock } from "../../src/adapters/node/clock.ts";
+import { createListeners } from "../../src/adapters/smtp-server/listeners.ts";
+import type { Spool } from "../../src/flows/ports.ts";
+import { Client } from "./client.ts";
+import { HeldSpool, secureContext, World } from "./world.ts";
+
+async function greeted(world: World): Promise<Client> {
+  const client = await Client.connect(world.port);
+  assert.match(await client.reply(), /^220 /);
+  assert.match(await client.ask("HELO client.example"), /^250 /);
+  return client;
+}
+
+async function begun(world: World): Promise<Client> {
+  const client = await greeted(world);
+  await client.say("MAIL FROM:<a@client.example>\r\nRCPT TO:<u@inside.example>\r\nDATA\r\n");
+  for (const expected of [/^250/, /^250/, /^354/]) assert.match(await client.reply(), expected);
+  return client;
+}
+
+test("250 is said only once the spool has the message, and what the client pipelined waits for it", async () => {
+  const spool = new HeldSpool();
+  const world = await World.open({ spool });
+  const client = await begun(world);
+  await client.say("x\r\n.\r\nNOOP\r\nNOOP\r\n");
+  await spool.putsAre(1);
+  await client.say("NOOP\r\n");
+  // Another session goes on meanwhile; when it has been answered, the first would have been too.
+  const other = await greeted(world);
+  assert.match(await other.ask("NOOP"), /^250/);
+  assert.equal(client.receivedSoFar, "");
+  assert.equal(world.accepted.length, 0);
+  assert.equal(world.listeners.sessions().filter(({ state }) => state === "waiting").length, 1);
+  spool.puts[0]?.settle({ ok: true, value: undefined });
+  assert.match(await client.reply(), /^250 2\.0\.0 Ok: queued as Q/);
+  for (let i = 0; i < 3; i++) assert.equal(await client.reply(), "250 2.0.0 Ok");
+  assert.equal(world.accepted.length, 1);
+  await world.close();
+});
+
+test("a spool that is full or broken makes 452 or 451, and nothing is queued", async () => {
+  const spool = new HeldSpool();
+  const world = await World.open({ spool });
+  for (const [error, answer] of [
+    ["full", /^452 4\.3\.1/],
+    ["broken", /^451 4\.3\.0/],
+  ] as const) {
+    const client = await begun(world);
+    await client.say("x\r\n.\r\n");
+    await spool.putsAre(error === "full" ? 1 : 2);
+    spool.puts.at(-1)?.settle({ ok: false, error });
+    assert.match(await client.reply(), answer);
+    assert.match(await client.ask("NOOP"), /^250/);
+  }
+  assert.equal(world.accepted.length, 0);
+  await world.close();
+});
+
+test("a fault that the spool throws is told to the log and answered with 451", async () => {
+  const spool: Pick<Spool, "put" | "openContent"> = {
+    put: () => Promise.reject(new Error("I/O")),
+    openContent: () => Promise.reject(new Error("I/O")),
+  };
+  const world = await World.open({ spool, limits: { contentInMemoryOctets: 1_000 } });
+  for (const content of ["x\r\n.\r\n", `${"y\r\n".repeat(5_000)}.\r\n`]) {
+    const client = await begun(world);
+    await client.say(content);
+    assert.match(await client.reply(), /^451 4\.3\.0/);
+    assert.match(await client.ask("NOOP"), /^250/);
+  }
+  assert.equal(world.faults.length, 2);
+  assert.equal(world.receiver.budget.usedOctets, 0);
+  await world.close();
+});
+
+test("large content goes to a file of the spool, unchanged, with our Received field first", async () => {
+  const world = await World.open({ limits: { contentInMemoryOctets: 10_000 } });
+  for (const command of ["DATA", "BDAT"]) {
+    const client = await greeted(world);
+    await client.say("MAIL FROM:<a@client.example>\r\nRCPT TO:<u@inside.example>\r\n");
+    assert.match(`${await client.reply()} ${await client.reply()}`, /^250.* 250/);
+    const content = `Subject: x\r\n\r\n${`${"z".repeat(70)}\r\n`.repeat(20_000)}`;
+    if (command === "DATA") {
+      assert.match(await client.ask("DATA"), /^354/);
+      await client.say(`${content.replace("Subject", "..Subject")}.\r\n`);
+    } else {
+      await client.say(`BDAT ${content.length}\r\n${content}BDAT 3 LAST\r\nx\r\n`);
+      assert.match(await client.reply(), /^250.*octets/);
+    }
+    assert.match(await client.reply(), /^250 2\.0\.0 Ok: queued/);
+    const message = world.accepted.at(-1);
+    assert.ok(message);
+    assert.equal(message.content.kind, "file");
+    assert.equal(message.content.dotLines, command === "DATA");
+    const expected = command === "DATA" ? `.${content}` : `${content}x\r\n`;
+    assert.ok((await world.contentOf(message)) === expected, command);
+  }
+  assert.equal(world.receiver.budget.usedOctets, 0);
+  await world.close();
+});
+
+test("a message over MAXEMMSIZE is swallowed, refused after its end, and costs no memory", async () => {
+  const world = await World.open({ limits: { contentInMemoryOctets: 10_000 } });
+  world.policy.run("CHGSMTPA MAXEMMSIZE(1024)");
+  const client = await begun(world);
+  await client.say(`${"x".repeat(62)}\r\n`.repeat(20_000));
+  await client.say(".\r\n");
+  assert.match(await client.reply(), /^552 5\.3\.4/);
+  assert.match(await client.ask("NOOP"), /^250/);
+  await client.say("MAIL FROM:<a@client.example>\r\nRCPT TO:<u@inside.example>\r\nBDAT 600000\r\n");
+  await client.say("x".repeat(600_000));
+  for (const expected of [/^250/, /^250/, /^250/]) assert.match(await client.reply(), expected);
+  await client.say("BDAT 600000\r\n");
+  await client.say("x".repeat(600_000));
+  assert.match(await client.reply(), /^552 5\.3\.4/);
+  await client.say("BDAT 4 LAST\r\nNOOP");
+  assert.match(await client.reply(), /^503 5\.5\.1/);
+  assert.equal(world.accepted.length, 0);
+  assert.equal(world.receiver.budget.usedOctets, 0);
+  await world.close();
+});
+
+test("content of a client that goes away is given back, file and memory", async () => {
+  const aborted = Promise.withResolvers<void>();
+  const memory = new MemorySpool();
+  const spool: Pick<Spool, "put" | "openContent"> = {
+    put: (message) => memory.put(message),
+    async openContent() {
+      const opened = await memory.openContent();
+      if (!opened.ok) return opened;
+      const { write, finish } = opened.value;
+      return { ok: true, value: { write, finish, abort: async () => aborted.resolve() } };
+    },
+  };
+  const world = await World.open({ spool, limits: { contentInMemoryOctets: 1_000 } });
+  const client = await begun(world);
+  await client.say("y\r\n".repeat(10_000));
+  client.reset();
+  await aborted.promise;
+  assert.equal(world.receiver.budget.usedOctets, 0);
+  assert.equal(world.accepted.length, 0);
+  await world.close();
+});
+
+test("when memory is used up, MAIL is deferred and messages under way go to files", async () => {
+  const world = await World.open({ limits: { memoryOctets: 100_000 } });
+  const first = await begun(world);
+  await first.say("x".repeat(70).concat("\r\n").repeat(1_500));
+  const second = await greeted(world);
+  while (!world.receiver.budget.exceeded && world.receiver.budget.usedOctets > 0) await second.ask("NOOP");
+  assert.match(await second.ask("MAIL FROM:<a@client.example>"), /^(452 4\.3\.1|250)/);
+  await first.say(".\r\n");
+  assert.match(await first.reply(), /^250/);
+  assert.equal(world.accepted[0]?.content.kind, "file");
+  assert.equal(world.receiver.budget.usedOctets, 0);
+  await world.close();
+});
+
+test("a client may have only so many sessions, and all clients together", async () => {
+  const world = await World.open({ limits: { sessionsPerClient: 2 } });
+  const first = await greeted(world);
+  await greeted(world);
+  const third = await Client.connect(world.port);
+  assert.match(await third.reply(), /^421 4\.7\.0/);
+  assert.equal(await third.closed(), "");
+  const neighbour = await Client.connect(world.port, "127.0.0.2");
+  assert.match(await neighbour.reply(), /^220/);
+  assert.match(await first.ask("QUIT"), /^221/);
+  while (world.listeners.sessions().length > 2) await neighbour.ask("NOOP");
+  assert.match(await (await Client.connect(world.port)).reply(), /^220/);
+  await world.close();
+});
+
+test("MAXINEMM bounds the sessions of all clients", async () => {
+  const world = await World.open();
+  world.policy.run("CHGSMTPA MAXINEMM(1)");
+  await greeted(world);
+  const other = await Client.connect(world.port, "127.0.0.2");
+  assert.match(await other.reply(), /^421 4\.3\.2/);
+  await world.close();
+});
+
+test("close() lets a transaction end and says 421 to everybody else", async () => {
+  const world = await World.open();
+  const idle = await greeted(world);
+  const busy = await begun(world);
+  const closing = world.listeners.close(10_000);
+  assert.match(await idle.reply(), /^421 4\.3\.2/);
+  assert.equal(await idle.closed(), "");
+  await busy.say("x\r\n.\r\n");
+  assert.match(await busy.reply(), /^250/);
+  assert.match(await busy.reply(), /^421 4\.3\.2/);
+  idle.destroy();
+  busy.destroy();
+  await closing;
+  assert.equal(world.accepted.length, 1);
+  assert.deepEqual(world.listeners.sessions(), []);
+  assert.equal(world.listeners.state()[0]?.bound, "");
+  const refused = connect(world.port, "127.0.0.1");
+  await assert.rejects(once(refused, "connect"));
+});
+
+test("close() does not wait for ever, and the doors open again", async () => {
+  const world = await World.open();
+  const busy = await begun(world);
+  await world.listeners.close(20);
+  assert.match(await busy.reply(), /^421 4\.3\.2/);
+  assert.deepEqual(await world.listeners.open(), { ok: true, value: undefined });
+  world.port = Number(world.listeners.state()[0]?.bound.split(":").at(-1));
+  await greeted(world);
+  await world.close();
+});
+
+test("open() opens every door or none, and says what is in the way", async () => {
+  const world = await World.open();
+  const taken = `127.0.0.1:${world.port}`;
+  const listener = { tls: "none", auth: "off", bareLf: false, proxyFrom: [], secureContext: () => null } as const;
+  const listeners = createListeners({
+    receiver: world.receiver,
+    listeners: [
+      { ...listener, address: "127.0.0.1:0" },
+      { ...listener, address: taken },
+    ],
+    clock: systemClock,
+    bindAddresses: () => [],
+    reloadTls: async () => ({ ok: true, value: undefined }),
+  });
+  assert.deepEqual(await listeners.open(), { ok: false, error: `${taken}: the address is in use by another program` });
+  assert.deepEqual(
+    listeners.state().map(({ bound }) => bound),
+    ["", ""],
+  );
+  await world.close();
+});
+
+test("*SVRBIND says where a wildcard binds", async () => {
+  const world = await World.open();
+  const listeners = createListeners({
+    receiver: world.receiver,
+    listeners: [
+      {
+        address: "0.0.0.0:0",
+        tls: "none",
+        auth: "off",
+        bareLf: false,
+        proxyFrom: [],
+        secureContext: () => null,
+      },
+    ],
+    clock: systemClock,
+    bindAddresses: () => [
+      { family: 4, bits: 0x7f000003 },
+      { family: 4, bits: 0x7f000004 },
+    ],
+    reloadTls: async () => ({ ok: true, value: undefined }),
+  });
+  assert.ok((await listeners.open()).ok);
+  assert.deepEqual(
+    listeners.state().map(({ configured, bound }) => `${configured} ${bound.split(":")[0]}`),
+    ["0.0.0.0:0 127.0.0.3", "0.0.0.0:0 127.0.0.4"],
+  );
+  await listeners.close(0);
+  await world.close();
+});
+
+test("implicit TLS begins with the handshake, and the session knows its cipher", async () => {
+  const world = await World.open({ listener: { tls: "implicit" } });
+  const socket = connectTls({ port: world.port, host: "127.0.0.1", rejectUnauthorized: false });
+  let heard = "";
+  socket.on("data", (octets: Buffer) => (heard += octets.toString()));
+  const hears = async (end: string): Promise<void> => {
+    while (!heard.endsWith(end)) await once(socket, "data");
+    heard = "";
+  };
+  await hears("ESMTP relaykeeper\r\n");
+  socket.write("EHLO client.example\r\n");
+  await hears("LIMITS RCPTMAX=10000\r\n");
+  assert.match(world.listeners.sessions()[0]?.tls ?? "", /^TLSv1\.3 TLS_/);
+  socket.write("MAIL FROM:<a@client.example>\r\nRCPT TO:<u@inside.example>\r\nDATA\r\n");
+  await hears("354 End data with <CR><LF>.<CR><LF>\r\n");
+  socket.write("x\r\n.\r\n");
+  await once(socket, "data");
+  const [message] = world.accepted;
+  assert.ok(message?.content.kind === "memory");
+  assert.equal(message.origin.protocol, "ESMTPS");
+  assert.match(Buffer.concat(message.content.chunks).toString(), /with ESMTPS \(TLSv1\.3 TLS_/);
+  socket.destroy();
+  await world.close();
+});
+
+test("a handshake that stalls or is none ends the connection, and others are served", async () => {
+  const world = await World.open({ listener: { tls: "implicit" }, limits: { handshakeMs: 100 } });
+  const silent = await Client.connect(world.port);
+  const garbage = await Client.connect(world.port);
+  await garbage.say(Buffer.alloc(65_536, 0x41));
+  await silent.closed();
+  await garbage.closed();
+  const honest = connectTls({ port: world.port, host: "127.0.0.1", rejectUnauthorized: false });
+  await once(honest, "secureConnect");
+  honest.destroy();
+  await world.close();
+});
+
+test("TLS 1.1 is not spoken", async () => {
+  assert.ok(secureContext);
+  const world = await World.open({ listener: { tls: "implicit" } });
+  const old = connectTls({
+    port: world.port,
+    host: "127.0.0.1",
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.1",
+    maxVersion: "TLSv1.1",
+    ciphers: "DEFAULT@SECLEVEL=0",
+  });
+  await assert.rejects(once(old, "secureConnect"));
+  await world.close();
+});
+
+test("a client that reads no replies is not read either, and its session ends in time", async () => {
+  const world = await World.open({ limits: { unreadReplyOctets: 1_000, commandTimeoutMs: 500 } });
+  const socket = connect({ port: world.port, host: "127.0.0.1" });
+  await once(socket, "connect");
+  socket.pause();
+  socket.on("error", () => undefined);
+  const line = Buffer.from("VRFY a@inside.example\r\n".repeat(1_000));
+  let accepting = true;
+  let written = 0;
+  while (accepting && written < 200 * line.length) {
+    written += line.length;
+    accepting = await Promise.race([
+      new Promise<boolean>((resolve) => socket.write(line, () => resolve(true))),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 400)),
+    ]);
+  }
+  const sessionsEnd = async (): Promise<void> => {
+    const other = await Client.connect(world.port, "127.0.0.2");
+    await other.reply();
+    while (world.listeners.sessions().length > 1) await new Promise((resolve) => setImmediate(resolve));
+    other.destroy();
+  };
+  socket.destroy();
+  await sessionsEnd();
+  await world.close();
+});
+
+test("a message that drips is cut, one that flows is not", async () => {
+  const world = await World.open({ limits: { dataTimeoutMs: 400, dataProgressOctets: 1_000 } });
+  const slow = await begun(world);
+  const steady = await begun(world);
+  const ended = slow.reply();
+  let over = false;
+  void ended.then(() => (over = true));
+  while (!over) {
+    await slow.say("x");
+    await steady.say("y".repeat(998).concat("\r\n"));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.match(await ended, /^421 4\.4\.2/);
+  await steady.say(".\r\n");
+  assert.match(await steady.reply(), /^250/);
+  await world.close();
+});
+
+test("serveStream() serves a session on any stream as client 127.0.0.1", async () => {
+  const world = await World.open();
+  const [ours, theirs] = streamPair();
+  world.listeners.serveStream(theirs);
+  let heard = "";
+  ours.on("data", (octets: Buffer) => (heard += octets.toString()));
+  const says = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(heard)) await once(ours, "data");
+    heard = "";
+  };
+  await says(/^220 /);
+  ours.write("HELO localhost\r\nMAIL FROM:<root@inside.example>\r\n");
+  await says(/554 5\.5\.0/);
+  const [again, server] = streamPair();
+  world.listeners.serveStream(server);
+  again.on("data", (octets: Buffer) => (heard += octets.toString()));
+  const hears = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(heard)) await once(again, "data");
+    heard = "";
+  };
+  await hears(/^220 /);
+  for (const line of ["HELO localhost", "MAIL FROM:<root@inside.example>", "RCPT TO:<u@inside.example>"]) {
+    again.write(`${line}\r\n`);
+    await hears(/^250 /);
+  }
+  assert.equal(world.listeners.sessions().at(-1)?.client, "127.0.0.1");
+  again.write("QUIT\r\n");
+  await hears(/^221 /);
+  await once(again, "end");
+  await world.close();
+});
+
+function streamPair(): [Duplex, Duplex] {
+  const sides: Duplex[] = [];
+  for (let i = 0; i < 2; i++) {
+    sides.push(
+      new Duplex({
+        allowHalfOpen: true,
+        read: () => undefined,
+        write(chunk: Buffer, _encoding, done) {
+          sides[1 - i]?.push(chunk);
+          done();
+        },
+        final(done) {
+          sides[1 - i]?.push(null);
+          done();
+        },
+      }),
+    );
+  }
+  return sides as [Duplex, Duplex];
+}
