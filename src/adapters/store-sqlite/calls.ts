@@ -1,16 +1,26 @@
 import type { Instant } from "../../core/base/time.ts";
 import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
-import type { QueueId } from "../../core/queue/message.ts";
+import type { AcceptedMessage, QueueId } from "../../core/queue/message.ts";
+import type { Outcome } from "../../core/queue/outcome.ts";
 import type { EntryUse, ScramVerifier } from "../../flows/ports.ts";
 
-/** A message as it comes back from the store thread: its JSON unread, the outcomes in order of their recipients. */
+/**
+ * Messages as they come back from the store thread: `text` is a JSON array with one `StoredMessage` for each of `ids`. One text
+ * passes between threads many times faster than the objects it describes.
+ */
+export interface StoredPage {
+  readonly ids: readonly QueueId[];
+  readonly text: string;
+}
+
+/** One message of a page: what was written at put, and what became of it; its outcomes in order of their recipients. */
 export interface StoredMessage {
   readonly id: QueueId;
-  readonly envelope: string;
+  readonly written: Pick<AcceptedMessage, "acceptedAt" | "origin" | "envelope">;
   readonly sizeOctets: number;
   readonly attempts: number;
   readonly held: boolean;
-  readonly outcomes: readonly string[];
+  readonly outcomes: readonly Outcome[];
 }
 
 export type StoredContent =
@@ -29,10 +39,11 @@ export interface Counts {
  * was asked for, so that a call sees every put and settle that was handed in before it.
  */
 export interface Calls {
-  load(after: number, limit: number): readonly StoredMessage[];
-  find(id: QueueId): StoredMessage | null;
+  load(after: number, limit: number): StoredPage;
+  /** A page of one message or none. */
+  find(id: QueueId): StoredPage;
   content(id: QueueId): StoredContent | null;
-  captured(before: number, limit: number): readonly StoredMessage[];
+  captured(before: number, limit: number): StoredPage;
   counts(): Counts;
   hold(ids: readonly QueueId[], held: boolean): void;
   remove(ids: readonly QueueId[]): number;

@@ -4,7 +4,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { formatQueueId, type QueueId } from "../../core/queue/message.ts";
 import type { BatchRecord } from "./batch.ts";
-import type { Counts, StoredContent, StoredMessage } from "./calls.ts";
+import type { Counts, StoredContent, StoredPage } from "./calls.ts";
 import { isConstraint, isCorrupt, reasonOf } from "./faults.ts";
 
 /** Ids are reserved a minute ahead (1,024 a millisecond), so that the mark is written once a minute and not with every message. */
@@ -108,7 +108,7 @@ export class MessageTable {
     return ids.filter((id) => this.#delete(id)).length;
   }
 
-  load(after: number, limit: number): StoredMessage[] {
+  load(after: number, limit: number): StoredPage {
     let rows: Row[];
     try {
       rows = this.#sql.load.all(after + 1, limit) as unknown as Row[];
@@ -116,16 +116,18 @@ export class MessageTable {
       if (!isCorrupt(error)) throw error;
       rows = this.#loadAround(after + 1, limit);
     }
-    return this.#stored(rows);
+    const first = rows[0]?.[0] ?? 0;
+    return this.#page(rows, this.#outcomesOf(first, rows.at(-1)?.[0] ?? 0));
   }
 
-  captured(before: number, limit: number): StoredMessage[] {
-    return this.#stored(this.#sql.captured.all(before, limit) as unknown as Row[]);
+  captured(before: number, limit: number): StoredPage {
+    const rows = this.#sql.captured.all(before, limit) as unknown as Row[];
+    return this.#page(rows, this.#outcomesOf(rows.at(-1)?.[0] ?? 0, rows[0]?.[0] ?? 0));
   }
 
-  find(id: QueueId): StoredMessage | null {
+  find(id: QueueId): StoredPage {
     const row = this.#sql.find.get(id) as unknown as Row | undefined;
-    return row ? (this.#stored([row])[0] ?? null) : null;
+    return this.#page(row ? [row] : [], this.#outcomesOf(id, id));
   }
 
   content(id: QueueId): StoredContent | null {
@@ -200,19 +202,31 @@ export class MessageTable {
     for (const row of this.#sql.oldestCaptured.all(excess)) this.#delete(Number(row[0]));
   }
 
-  /** Checks the rows and adds their outcomes; those that do not match their checksum go to quarantine. */
-  #stored(rows: readonly Row[]): StoredMessage[] {
-    const messages: StoredMessage[] = [];
+  /** The outcomes of the messages with ids from `first` to `last`, as the inside of a JSON array each. */
+  #outcomesOf(first: number, last: number): Map<number, string> {
+    const outcomes = new Map<number, string>();
+    for (const row of this.#sql.outcomes.all(first, last) as unknown as [number, string][]) {
+      const before = outcomes.get(row[0]);
+      outcomes.set(row[0], before === undefined ? row[1] : `${before},${row[1]}`);
+    }
+    return outcomes;
+  }
+
+  /** Puts together what was written as JSON, unread. Rows that do not match their checksum go to quarantine. */
+  #page(rows: readonly Row[], outcomes: ReadonlyMap<number, string>): StoredPage {
+    const ids: QueueId[] = [];
+    let text = "";
     for (const [id, envelope, checksum, sizeOctets, attempts, held] of rows) {
       if (crc32(envelope) !== checksum) {
         this.quarantine(id as QueueId, "its envelope does not match its checksum");
         continue;
       }
-      const outcomes = attempts === 0 ? [] : this.#sql.outcomes.all(id).map((row) => String(row[0]));
-      const text = Buffer.from(envelope.buffer, envelope.byteOffset, envelope.length).toString("utf8");
-      messages.push({ id: id as QueueId, envelope: text, sizeOctets, attempts, held: held !== 0, outcomes });
+      const written = Buffer.from(envelope.buffer, envelope.byteOffset, envelope.length).toString("utf8");
+      text += `${ids.length === 0 ? "" : ","}{"id":${id},"written":${written},"sizeOctets":${sizeOctets},`;
+      text += `"attempts":${attempts},"held":${held !== 0},"outcomes":[${outcomes.get(id) ?? ""}]}`;
+      ids.push(id as QueueId);
     }
-    return messages;
+    return { ids, text: `[${text}]` };
   }
 
   /** Reads row by row where a page is damaged, and goes on behind it. */
@@ -296,7 +310,7 @@ function prepareAll(db: DatabaseSync) {
     deleteOutcomes: prepare("DELETE FROM outcome WHERE message = ?"),
     attempted: prepare("UPDATE message SET attempts = attempts + ? WHERE id = ?"),
     insertOutcome: prepare("INSERT OR REPLACE INTO outcome (message, recipient, outcome) VALUES (?, ?, ?)"),
-    outcomes: prepare("SELECT outcome FROM outcome WHERE message = ? ORDER BY recipient"),
+    outcomes: prepare("SELECT message, outcome FROM outcome WHERE message BETWEEN ? AND ? ORDER BY message, recipient"),
     capture: prepare("UPDATE message SET captured = 1 WHERE id = ? AND captured = 0"),
     oldestCaptured: prepare("SELECT id FROM message WHERE captured = 1 ORDER BY id LIMIT ?"),
     hold: prepare("UPDATE message SET held = ? WHERE id = ?"),

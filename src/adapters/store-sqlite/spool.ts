@@ -4,7 +4,7 @@ import type { Content, FileContent } from "../../core/mail/content.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { ContentWriter, Disposition, Spool, SpoolFault } from "../../flows/ports.ts";
-import type { Counts, StoredMessage } from "./calls.ts";
+import type { Counts, StoredMessage, StoredPage } from "./calls.ts";
 import type { ContentFiles } from "./content-files.ts";
 import type { StoreThread } from "./store-thread.ts";
 
@@ -49,8 +49,7 @@ export class SqliteSpool implements Spool {
   }
 
   async find(id: QueueId): Promise<QueuedMessage | null> {
-    const stored = await this.#thread.call("find", id);
-    return stored ? ((await this.#restore([stored]))[0] ?? null) : null;
+    return (await this.#restore(await this.#thread.call("find", id)))[0] ?? null;
   }
 
   async content(id: QueueId): Promise<Content | null> {
@@ -76,30 +75,30 @@ export class SqliteSpool implements Spool {
     return this.#check();
   }
 
-  async #restore(stored: readonly StoredMessage[]): Promise<QueuedMessage[]> {
-    const messages: QueuedMessage[] = [];
-    for (const message of stored) {
-      const restored = restore(message);
-      if (restored) messages.push(restored);
-      else await this.#thread.call("quarantine", message.id, "its envelope is not what this version writes");
+  async #restore(page: StoredPage): Promise<QueuedMessage[]> {
+    const messages = restore(page.text);
+    if (messages) return messages;
+    // One of them is not what this version writes: asked for one by one, the others come through.
+    const [id] = page.ids;
+    if (id !== undefined && page.ids.length === 1) {
+      await this.#thread.call("quarantine", id, "its envelope is not what this version writes");
+      return [];
     }
-    return messages;
+    const parts: QueuedMessage[] = [];
+    for (const one of page.ids) parts.push(...(await this.#restore(await this.#thread.call("find", one))));
+    return parts;
   }
 }
 
-type Written = Pick<AcceptedMessage, "acceptedAt" | "origin" | "envelope">;
-
-/** The message again; null where its JSON is none of ours. That its octets are those written, the checksum has shown. */
-function restore(stored: StoredMessage): QueuedMessage | null {
-  const { id, sizeOctets, attempts, held } = stored;
+/** The messages of a page; null where one is none of ours. That its octets are those written, the checksum has shown. */
+function restore(text: string): QueuedMessage[] | null {
   try {
-    const { acceptedAt, origin, envelope } = JSON.parse(stored.envelope) as Written;
-    const outcomes: (Outcome | null)[] = envelope.recipients.map(() => null);
-    for (const text of stored.outcomes) {
-      const outcome = JSON.parse(text) as Outcome;
-      outcomes[outcome.recipient] = outcome;
-    }
-    return { id, acceptedAt, origin, envelope, sizeOctets, outcomes, attempts, held };
+    return (JSON.parse(text) as StoredMessage[]).map(({ written, outcomes: kept, ...rest }) => {
+      const { acceptedAt, origin, envelope } = written;
+      const outcomes: (Outcome | null)[] = envelope.recipients.map(() => null);
+      for (const outcome of kept) outcomes[outcome.recipient] = outcome;
+      return { ...rest, acceptedAt, origin, envelope, outcomes };
+    });
   } catch {
     return null;
   }
