@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
 const SQLITE_CORRUPT = 11;
@@ -35,6 +35,8 @@ const MIGRATIONS: readonly string[] = [
 
 /** Opens the journal's database and takes the migrations that are missing. Throws SQLite's error, or one that says it is newer. */
 export function openDatabase(file: string): DatabaseSync {
+  // It names who writes to whom: nobody else may read it. SQLite gives its log beside it the same mode.
+  closeSync(openSync(file, "a", 0o600));
   // Who else has it open may hold it: what could not be written is kept and tried again.
   const db = new DatabaseSync(file, { timeout: 250 });
   try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -149,6 +149,14 @@ describe("openJournal()", () => {
     assert.ok(journal.nextDecisionId() >= NOW);
     journal.record(operation("works"));
     assert.deepEqual(await texts(journal), ["works"]);
+  });
+
+  it("makes a file that its owner alone may read", async (test) => {
+    const bench = await makeBench(test);
+    const journal = await bench.open();
+    journal.record(operation("one"));
+    await journal.flush();
+    for (const file of [bench.file, `${bench.file}-wal`]) assert.equal((await stat(file)).mode & 0o777, 0o600);
   });
 
   it("refuses a file of a newer release and one that it may not write", async (test) => {
