@@ -22,7 +22,7 @@ let decisionId = 0;
 const receiver = new Receiver({
   hostname: "relay.example",
   postmasterDomain: hostname.value,
-  policy: new TestPolicy(["inside.example"]),
+  policy: await TestPolicy.open(["inside.example"]),
   recorder: { decisionIdFor: () => ++decisionId, decision: () => undefined, accepted: () => undefined },
   use: { count: () => undefined },
   spool: {

@@ -108,7 +108,7 @@ test("large content goes to a file of the spool, unchanged, with our Received fi
 
 test("a message over MAXEMMSIZE is swallowed, refused after its end, and costs no memory", async () => {
   const world = await World.open({ limits: { contentInMemoryOctets: 10_000 } });
-  world.policy.run("CHGSMTPA MAXEMMSIZE(1024)");
+  await world.policy.run("CHGSMTPA MAXEMMSIZE(1024)");
   const client = await begun(world);
   await client.say(`${"x".repeat(62)}\r\n`.repeat(20_000));
   await client.say(".\r\n");
@@ -180,7 +180,7 @@ test("a client may have only so many sessions, and all clients together", async 
 
 test("MAXINEMM bounds the sessions of all clients", async () => {
   const world = await World.open();
-  world.policy.run("CHGSMTPA MAXINEMM(1)");
+  await world.policy.run("CHGSMTPA MAXINEMM(1)");
   await greeted(world);
   const other = await Client.connect(world.port, "127.0.0.2");
   assert.match(await other.reply(), /^421 4\.3\.2/);

@@ -8,23 +8,16 @@ import { createListeners, type ListenerOptions, type SmtpListeners } from "../..
 import { makeSelfSigned } from "../../src/adapters/tls/self-signed.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/base/limits.ts";
 import type { Result } from "../../src/core/base/result.ts";
-import { parseDomain, type Domain } from "../../src/core/mail/domain.ts";
 import type { AcceptedMessage } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { createVerifier, Credentials } from "../../src/flows/credentials.ts";
 import type { Clock, Spool, SpoolFault } from "../../src/flows/ports.ts";
 import { Receiver } from "../../src/flows/receive.ts";
 import type { DecisionEvent } from "../../src/flows/record.ts";
-import { TestPolicy } from "./policy.ts";
+import { domain, TestPolicy } from "./policy.ts";
 
 const pair = makeSelfSigned("relay.example", Date.now() - 86_400_000, Date.now() + 86_400_000);
 export const secureContext = createSecureContext({ cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" });
-
-export function domain(text: string): Domain {
-  const parsed = parseDomain(text);
-  if (!parsed.ok) throw new Error(`${text}: ${parsed.error}`);
-  return parsed.value;
-}
 
 export interface WorldOptions {
   readonly listener?: Partial<ListenerOptions>;
@@ -49,12 +42,13 @@ export class World {
   listeners!: SmtpListeners;
   port = 0;
 
-  constructor(localDomains: readonly string[] = ["inside.example"]) {
-    this.policy = new TestPolicy(localDomains);
+  private constructor(policy: TestPolicy) {
+    this.policy = policy;
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
-    const world = new World(options.localDomains);
+    const localDomains = options.localDomains ?? ["inside.example"];
+    const world = new World(await TestPolicy.open(localDomains));
     const clock = options.clock ?? systemClock;
     const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
     const cryptography = createCryptography(randomBytes(32));
@@ -65,7 +59,7 @@ export class World {
     let decisionId = 0;
     world.receiver = new Receiver({
       hostname: "relay.example",
-      postmasterDomain: domain(options.localDomains?.[0] ?? "inside.example"),
+      postmasterDomain: domain(localDomains[0] ?? "inside.example"),
       policy: world.policy,
       recorder: {
         decisionIdFor: () => ++decisionId,
@@ -145,4 +139,3 @@ export class HeldSpool implements Pick<Spool, "put" | "openContent"> {
     while (this.puts.length < count) await new Promise<void>((resolve) => (this.#onPut = resolve));
   }
 }
-
