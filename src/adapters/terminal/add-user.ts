@@ -17,7 +17,7 @@ async function askTwice(caller: Caller): Promise<string | null> {
   const first = await ask(caller, "Password: ");
   if (first === null || first === "") return first;
   const second = await ask(caller, "Password again: ");
-  if (first === second) return first;
+  if (first === second || second === null) return second;
   say(caller, "the two are not the same");
   return null;
 }
