@@ -19,7 +19,7 @@ const LINE_MAX = 2_000;
 
 /** JSON lines for a collector of logs. */
 export function jsonLog(level: LogLevel, stream: Writable): LineLog {
-  const logger = pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
   return {
     info: (text) => logger.info(text),
     warn: (text) => logger.warn(text),

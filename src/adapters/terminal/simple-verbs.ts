@@ -71,8 +71,9 @@ function picksOf({ options }: Call): Record<string, string | undefined> {
 }
 
 function query(values: Readonly<Record<string, string | undefined>>): string {
-  const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) given.set(name, value);
+  return given.size === 0 ? "" : `?${given}`;
 }
 
 export const listQueue: Runner = async (call, caller, relay) => {

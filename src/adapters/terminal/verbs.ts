@@ -36,7 +36,7 @@ const PICKS: Readonly<Record<string, Option>> = {
   to: { value: "ADDRESS", help: "Messages to this mailbox." },
 };
 
-function queueAct(name: string, summary: string, help: string): Verb {
+function queueAct<const Name extends string>(name: Name, summary: string, help: string) {
   return {
     name,
     synopsis: "[ID …] [--next-hop HOP] [--from ADDRESS] [--to ADDRESS] [--all]",
@@ -45,10 +45,10 @@ function queueAct(name: string, summary: string, help: string): Verb {
     options: { ...PICKS, all: { help: "Every message." } },
     operands: { min: 0, max: 300 },
     examples: [`relaykeeper ${name} Q1Z0G`, `relaykeeper ${name} --next-hop mx:example.net`],
-  };
+  } as const satisfies Verb;
 }
 
-function screen(name: string, command: string, summary: string): Verb {
+function screen<const Name extends string>(name: Name, command: string, summary: string) {
   return {
     name,
     synopsis: "[PARAMETERS]",
@@ -56,7 +56,7 @@ function screen(name: string, command: string, summary: string): Verb {
     help: `The same as relaykeeper cl "${command} …"; what follows the verb goes to the command.`,
     options: {},
     operands: { min: 0, max: 50 },
-  };
+  } as const satisfies Verb;
 }
 
 export const VERBS = [
