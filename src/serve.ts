@@ -118,7 +118,7 @@ function greet(relay: Relaykeeper, config: Config, host: ServeHost, log: LineLog
 }
 
 const DELIVERY = {
-  capture: "capture: accepted mail ends in the capture box and leaves this machine never",
+  capture: "capture: accepted mail ends in the capture box and never leaves this machine",
   smarthost: "through the smart host",
   mx: "by MX",
 } as const;
