@@ -71,12 +71,13 @@ test("mail programs through the relay", async (t) => {
     const from = "sender@client.example";
     const to = ["explained@far.example"];
     const message = sampleMessage("explained");
-    const sent = await client.send({ port: relay.port, from, to, message, source: stranger, directory });
+    // A client of its own: refusals of one client may share a row of the journal when they come thick and fast.
+    const sent = await client.send({ port: relay.port, from, to, message, source: "127.0.0.4", directory });
     const id = /\[(D-[0-9A-Z]+)\]/.exec(sent.output)?.[1];
     assert.ok(id !== undefined, sent.output);
     const explained = await relay.command(["explain", id]);
     assert.equal(explained.code, 0, explained.output);
-    assert.match(explained.stdout, /127\.0\.0\.3/);
+    assert.match(explained.stdout, /127\.0\.0\.4/);
     assert.match(explained.stdout, /explained@far\.example/);
     assert.match(explained.stdout, /NO-MATCH/);
   });

@@ -35,6 +35,7 @@ export interface RelayOptions {
   readonly moreConfig?: string;
   /** Users and their passwords. */
   readonly users?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
   /** Kept when the relay stops, for a second start. */
   readonly directory?: string;
 }
@@ -93,11 +94,12 @@ export class Relay {
   #ports: readonly number[] = [];
   readonly #ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
-  private constructor(directory: string, keep: boolean) {
+  private constructor(directory: string, options: RelayOptions) {
     this.directory = directory;
-    this.#keep = keep;
+    this.#keep = options.directory !== undefined;
     this.child = spawn(process.execPath, [program, "serve", "--config", join(directory, "relaykeeper.toml")], {
       cwd: directory,
+      env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#ended = ended(this.child);
@@ -108,7 +110,7 @@ export class Relay {
   /** Starts the program and waits until its control socket answers and its listeners are open. */
   static async start(options: RelayOptions = {}): Promise<Relay> {
     const directory = await makeRelayDirectory(options);
-    const relay = new Relay(directory, options.directory !== undefined);
+    const relay = new Relay(directory, options);
     try {
       await relay.#ready();
       for (const [name, password] of Object.entries(options.users ?? {})) await relay.addUser(name, password);
