@@ -222,7 +222,7 @@ export class ReceivingSession {
 
   #onCommand(line: string, more: boolean): void {
     const command = parseCommand(line, this.#receiver.postmasterDomain);
-    if (more && MUST_BE_LAST.has(command.verb)) {
+    if (more && this.#caller.listener.mustWait && MUST_BE_LAST.has(command.verb)) {
       this.#dialogue.close(reply(554, "5.5.0", `Wait for the answer to ${command.verb}`));
       return;
     }

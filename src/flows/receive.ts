@@ -21,6 +21,8 @@ export interface ListenerProfile {
   readonly auth: "off" | "tls" | "always";
   /** This door takes LF alone for the end of a line, whatever ALWBARELF says. */
   readonly bareLf: boolean;
+  /** Clients must wait where RFC 2920 §3.1 says so. A program of this machine that pipes a whole session in need not. */
+  readonly mustWait: boolean;
 }
 
 /** Who is at the other end, normalised once. */

@@ -54,7 +54,7 @@ const wire: Wire = {
   startTls: () => undefined,
 };
 const facts = {
-  listener: { name: "127.0.0.1:25", tls: "none", auth: "off", bareLf: false },
+  listener: { name: "127.0.0.1:25", tls: "none", auth: "off", bareLf: false, mustWait: true },
   client: ipv4(0x7f000001),
   local: ipv4(0x7f000001),
 } as const;

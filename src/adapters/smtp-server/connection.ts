@@ -65,8 +65,7 @@ export class Connection implements Wire {
 
   send(text: string): void {
     const stream = this.#stream;
-    write(stream, text);
-    if (!this.#choked && stream.writableLength > this.#receiver.limits.unreadReplyOctets) {
+    if (!write(stream, text) && !this.#choked) {
       this.#choked = true;
       stream.pause();
       stream.once("drain", () => {
@@ -176,15 +175,10 @@ export class Connection implements Wire {
   }
 }
 
-/** ASCII goes out as it is; only the address of a refused recipient may have more. */
-function write(stream: Duplex, text: string): void {
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) {
-      stream.write(text, "utf8");
-      return;
-    }
-  }
-  stream.write(text, "latin1");
+/** ASCII goes out as it is; only the address of a refused recipient may have more. False once too much is unsent. */
+function write(stream: Duplex, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return stream.write(text, "utf8");
+  return stream.write(text, "latin1");
 }
 
 function ignore(): void {

@@ -36,7 +36,8 @@ const BACKLOG = 1_024;
 const FAREWELL_MS = 1_000;
 
 export interface SmtpListeners extends Listeners {
-  /** Serves a session on any duplex stream as client 127.0.0.1: for `sendmail -bs`. Nothing on it is encrypted or authenticated. */
+  /** Serves a session on any duplex stream as client 127.0.0.1: for `sendmail -bs`. Nothing on it is
+   * encrypted or authenticated, lines may end with LF alone, and a whole session may come in one piece. */
   serveStream(stream: Duplex): void;
 }
 
@@ -110,7 +111,7 @@ class NetListeners implements SmtpListeners {
   }
 
   serveStream(stream: Duplex): void {
-    const profile = { name: "local", tls: "none", auth: "off", bareLf: false } as const;
+    const profile = { name: "local", tls: "none", auth: "off", bareLf: true, mustWait: false } as const;
     const door: Door = { profile, proxyFrom: [], local: null, secureContext: () => null };
     this.#adopt(door, stream).begin(IPV4_LOOPBACK, null);
     this.#sweepSoon();
@@ -131,12 +132,15 @@ class NetListeners implements SmtpListeners {
     const isWildcard = host === "0.0.0.0" || host === "::";
     const parsed = parseIpAddress(host);
     const door: Door = {
-      profile: { name: address, tls, auth, bareLf },
+      profile: { name: address, tls, auth, bareLf, mustWait: true },
       proxyFrom,
       local: !isWildcard && parsed.ok ? parsed.value : null,
       secureContext,
     };
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(door, socket));
+    const highWaterMark = this.#options.receiver.limits.unreadReplyOctets;
+    const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark }, (socket) =>
+      this.#accept(door, socket),
+    );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ host, port, backlog: BACKLOG, ipv6Only: host === "::" && this.#hasIpv4Listener(port) }, () => {
