@@ -169,7 +169,9 @@ export class ReceivingSession {
   #refusesConnection(): Reply | null {
     const policy = this.#receiver.policy();
     this.#judgedVersion = policy?.version ?? -1;
-    return judgeConnection(this.#receiver, policy, this.#caller)?.reply ?? null;
+    const refused = judgeConnection(this.#receiver, policy, this.#caller)?.reply ?? null;
+    // A greeting is 220, 554 or 421 (RFC 5321 §4.3.2): what cannot be decided now is the last.
+    return refused?.code === 451 ? { ...refused, code: 421 } : refused;
   }
 
   /** Greets; where RBLSVR names lists, they are asked first, and who speaks meanwhile has not waited for the greeting. */

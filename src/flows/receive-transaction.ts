@@ -6,14 +6,14 @@ import { formatMailbox } from "../core/mail/mailbox.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import { formatReceived, protocolName } from "../core/mail/trace-header.ts";
 import type { CompiledPolicy } from "../core/policy/compile.ts";
-import { decideConnection, decideRelay, decideSender, type ClientFacts } from "../core/policy/decide.ts";
-import type { Decision } from "../core/policy/decision.ts";
+import { decideConnection, decideRelay, decideSender } from "../core/policy/decide.ts";
+import type { ClientFacts, Decision } from "../core/policy/decision.ts";
 import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
 import type { Command } from "../core/smtp/command.ts";
 import { NO_ROOM, NOT_STORED, RECIPIENT_OK, TOO_MANY_RECIPIENTS } from "../core/smtp/replies.ts";
 import type { Session } from "../core/smtp/session.ts";
 import type { IncomingContent } from "./receive-content.ts";
-import type { ListenerProfile, Receiver } from "./receive.ts";
+import { authOffer, type ListenerProfile, type Receiver } from "./receive.ts";
 
 /** Who is at the other end, as far as the session knows by now. */
 export interface Caller {
@@ -65,6 +65,7 @@ function factsOf(caller: Caller): ClientFacts {
     tls: caller.session.tls,
     now: caller.now,
     listedBy: caller.listedBy,
+    mayAuthenticate: authOffer(caller.listener, caller.session.tls) !== "no",
   };
 }
 
@@ -92,7 +93,9 @@ function record(
     recipient,
     listener: caller.listener.name,
   });
-  if (decision.entry !== null) receiver.use.count(decision.entry.id, caller.client, caller.now);
+  // That a client may stay connected is no use of an entry; that it was refused or relayed for is.
+  const entry = decision.rule === "CONNECT" ? null : decision.entry;
+  if (entry !== null) receiver.use.count(entry.id, caller.client, caller.now);
   return isPassed(decision);
 }
 

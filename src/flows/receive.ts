@@ -217,14 +217,20 @@ export class Receiver {
 }
 
 function offersOf(listener: ListenerProfile, tls: boolean, attributes: Attributes, recipientsMax: number): Offers {
-  const auth = listener.auth === "off" ? "no" : listener.auth === "tls" && !tls ? "after-tls" : "yes";
   return {
     startTls: listener.tls === "starttls" && !tls,
-    auth: auth === "after-tls" && listener.tls === "none" ? "no" : auth,
+    auth: authOffer(listener, tls),
     eightBit: attributes.MIME8BIT === "*YES",
     sizeMaxOctets: attributes.MAXEMMSIZE * 1_024,
     recipientsMax,
   };
+}
+
+/** Whether a session at `listener` is offered AUTH: now, or once it is in TLS. */
+export function authOffer(listener: ListenerProfile, tls: boolean): Offers["auth"] {
+  if (listener.auth === "off") return "no";
+  if (listener.auth === "always" || tls) return "yes";
+  return listener.tls === "none" ? "no" : "after-tls";
 }
 
 /** Sessions are counted by IPv4 address, or by the /64 of an IPv6 address, which is one customer. */

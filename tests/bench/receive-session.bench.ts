@@ -22,7 +22,7 @@ let decisionId = 0;
 const receiver = new Receiver({
   hostname: "relay.example",
   postmasterDomain: hostname.value,
-  policy: await TestPolicy.open(["inside.example"]),
+  policy: new TestPolicy(["inside.example"]),
   recorder: { decisionIdFor: () => ++decisionId, decision: () => undefined, accepted: () => undefined },
   use: { count: () => undefined },
   spool: {
@@ -69,7 +69,7 @@ const QUIT = Buffer.from("QUIT\r\n");
 
 /** Long enough for the promises of a message to settle, short of a turn of the loop for each. */
 async function settled(): Promise<void> {
-  for (let i = 0; i < 6; i++) await null;
+  for (let i = 0; i < 6; i++) await Promise.resolve();
 }
 
 async function message(session: ReceivingSession): Promise<void> {

@@ -32,7 +32,7 @@ async function run(file: string, dialogue: Dialogue, octetByOctet: boolean): Pro
   let seen = 0;
   try {
     for (const step of dialogue.steps) {
-      if (step.kind === "policy") await world.policy.run(step.command);
+      if (step.kind === "policy") world.policy.run(step.command);
       else if (step.kind === "queued") seen += await checkQueued(world, seen, step, file);
       else {
         client ??= await Client.connect(world.port);

@@ -122,7 +122,7 @@ test("large content goes to a file of the spool, unchanged, with our Received fi
 
 test("a message over MAXEMMSIZE is swallowed, refused after its end, and costs no memory", async (t) => {
   const world = await open(t, { limits: { contentInMemoryOctets: 10_000 } });
-  await world.policy.run("CHGSMTPA MAXEMMSIZE(1024)");
+  world.policy.run("CHGSMTPA MAXEMMSIZE(1024)");
   const client = await begun(world);
   await client.say(`${"x".repeat(62)}\r\n`.repeat(20_000));
   await client.say(".\r\n");
@@ -148,8 +148,7 @@ test("content of a client that goes away is given back, file and memory", async 
     async openContent() {
       const opened = await memory.openContent();
       if (!opened.ok) return opened;
-      const { write, finish } = opened.value;
-      return { ok: true, value: { write, finish, abort: async () => aborted.resolve() } };
+      return { ok: true, value: { ...opened.value, abort: async () => aborted.resolve() } };
     },
   };
   const world = await open(t, { spool, limits: { contentInMemoryOctets: 1_000 } });
@@ -190,7 +189,7 @@ test("a client may have only so many sessions, and all clients together", async 
 
 test("MAXINEMM bounds the sessions of all clients", async (t) => {
   const world = await open(t);
-  await world.policy.run("CHGSMTPA MAXINEMM(1)");
+  world.policy.run("CHGSMTPA MAXINEMM(1)");
   await greeted(world);
   const other = await connectTo(world, "127.0.0.2");
   assert.match(await other.reply(), /^421 4\.3\.2/);

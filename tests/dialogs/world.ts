@@ -48,7 +48,7 @@ export class World {
 
   static async open(options: WorldOptions = {}): Promise<World> {
     const localDomains = options.localDomains ?? ["inside.example"];
-    const world = new World(await TestPolicy.open(localDomains));
+    const world = new World(new TestPolicy(localDomains));
     const clock = options.clock ?? systemClock;
     const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
     const cryptography = createCryptography(randomBytes(32));
