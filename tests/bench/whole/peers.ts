@@ -76,6 +76,9 @@ async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepa
       `smarthost = "127.0.0.1:${sinkPort}"`,
       "[console]",
       `address = ""`,
+      // Only the scenario of many refusals in a session comes near it.
+      "[limits]",
+      "errors_per_session = 1000000000",
       "",
     ].join("\n"),
   );
@@ -101,6 +104,8 @@ async function prepareTunedPostfix({ sinkPort, networks }: Ground): Promise<Prep
       smtp_destination_concurrency_limit: "50",
       qmgr_message_active_limit: "50000",
       qmgr_message_recipient_limit: "50000",
+      smtpd_soft_error_limit: "1000000000",
+      smtpd_hard_error_limit: "1000000000",
     },
   });
 }
