@@ -1,4 +1,4 @@
-// HOT PATH: 0.3 µs a command line, 1.5 µs for 4 KiB of content.
+// HOT PATH: 0.3 µs a command line, 3 µs for 4 KiB of content.
 // Octets are looked at once, in place; what is handed on are views of what the socket delivered.
 
 /** A line that is not one. `bare-lf` is reported at the LF, all others at the CRLF that ends the line; `endless` where none came. */
@@ -195,7 +195,13 @@ export class ContentFraming {
       if (state === TEXT) {
         at = nextLineControl(octets, words, at, end);
         if (at === end) break;
-        if (octets[at++] === CR) state = SEEN_CR;
+        if (octets[at] === CR && at + 1 < end && octets[at + 1] === LF) {
+          // The usual end of a line, at once: no octet of it is looked at twice.
+          at += 2;
+          if (at - lineFrom > this.#textLineOctetsMax) this.lineTooLong = true;
+          lineFrom = at;
+          if (at === end || octets[at] === DOT) state = LINE_START;
+        } else if (octets[at++] === CR) state = SEEN_CR;
         else this.bareLf = true;
       } else if (state === SEEN_CR) {
         if (octets[at] === LF) {
@@ -247,7 +253,13 @@ export class ContentFraming {
       if (state === TEXT) {
         at = nextLineControl(octets, words, at, to);
         if (at === to) break;
-        if (octets[at++] === CR) state = SEEN_CR;
+        if (octets[at] === CR && at + 1 < to && octets[at + 1] === LF) {
+          // The usual end of a line, at once: no octet of it is looked at twice.
+          at += 2;
+          if (at - lineFrom > this.#textLineOctetsMax) this.lineTooLong = true;
+          lineFrom = at;
+          if (at === to || octets[at] === DOT) state = LINE_START;
+        } else if (octets[at++] === CR) state = SEEN_CR;
         else this.bareLf = true;
       } else if (state === SEEN_CR) {
         if (octets[at] === LF) {
