@@ -1,3 +1,7 @@
+import type { Instant } from "../base/time.ts";
+import type { Domain } from "../mail/domain.ts";
+import type { IpAddress } from "../mail/ip.ts";
+import type { Mailbox } from "../mail/mailbox.ts";
 import type { Reply } from "../mail/reply.ts";
 import type { Entry } from "./policy.ts";
 
@@ -31,3 +35,22 @@ export interface Decision {
   readonly reply: Reply;
   readonly path: readonly string[];
 }
+
+/** What is known about a client when a question is asked. A value: the decision keeps it. */
+export interface ClientFacts {
+  /** Normalised: an IPv4-mapped address is IPv4. */
+  readonly address: IpAddress;
+  /** Our own address that the client came in at; null where it is not known, and for local submission. */
+  readonly localAddress: IpAddress | null;
+  /** The authenticated user. */
+  readonly user: string | null;
+  readonly tls: boolean;
+  readonly now: Instant;
+  /** The list of RBLSVR that names the client, asked before; null where none does, or none answered in time. */
+  readonly listedBy: Domain | null;
+  /** Whether this session offers AUTH, now or after STARTTLS: OVRRJTCNNL(*YES) lets in only where that is true. Absent is no. */
+  readonly mayAuthenticate?: boolean;
+}
+
+/** `recipient` is what is delivered to: the final address, where the forward-path had a route in it. */
+export type RelayDecision = Decision & { readonly recipient: Mailbox };

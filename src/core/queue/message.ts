@@ -1,3 +1,4 @@
+import { formatBase32, parseBase32 } from "../base/base32.ts";
 import type { Brand } from "../base/brand.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Instant } from "../base/time.ts";
@@ -9,8 +10,6 @@ import type { Outcome } from "./outcome.ts";
 /** Names one message from acceptance to the end, in Received fields, replies and the journal. A safe integer that only grows. */
 export type QueueId = Brand<number, "QueueId">;
 
-const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
 /** `Q` and the number in Crockford's base 32: no I, L, O or U, so that it can be read out over a telephone. */
 export function formatQueueId(id: QueueId): string {
   return `Q${formatBase32(id)}`;
@@ -19,24 +18,6 @@ export function formatQueueId(id: QueueId): string {
 export function parseQueueId(text: string): Result<QueueId, "not-a-queue-id"> {
   const value = /^q[0-9a-tv-z]{1,11}$/i.test(text) ? parseBase32(text.slice(1)) : NaN;
   return Number.isSafeInteger(value) ? ok(value as QueueId) : err("not-a-queue-id");
-}
-
-export function formatBase32(value: number): string {
-  let text = "";
-  for (let rest = value; rest > 0 || text === ""; rest = Math.floor(rest / 32))
-    text = CROCKFORD.charAt(rest % 32) + text;
-  return text;
-}
-
-export function parseBase32(text: string): number {
-  const plain = text.toUpperCase().replaceAll("O", "0").replaceAll("I", "1").replaceAll("L", "1");
-  let value = 0;
-  for (const char of plain) {
-    const digit = CROCKFORD.indexOf(char);
-    if (digit < 0) return NaN;
-    value = value * 32 + digit;
-  }
-  return value;
 }
 
 /** Where a message came from, as the receiving session knew it. */

@@ -13,7 +13,7 @@ import { formatIpAddress, parseIpAddress } from "../../core/mail/ip.ts";
 import { parseCidr } from "../../core/mail/network.ts";
 import { describeReply } from "../../core/mail/reply.ts";
 import type { Decision, Verdict } from "../../core/policy/decision.ts";
-import { formatDecisionId, parseDecisionId } from "./decision-id.ts";
+import { formatDecisionId, parseDecisionId } from "../../core/policy/decision-id.ts";
 import { formatQueueId, parseQueueId } from "../../core/queue/message.ts";
 import type { JournalFilter, JournalKind, JournalRow } from "../ports.ts";
 import { answer, faultsOf, say, type Answer, type CommandContext, type Handler } from "./answer.ts";

@@ -1,0 +1,41 @@
+import { printable } from "../base/printable.ts";
+import { formatInstant } from "../base/time.ts";
+import type { Changed } from "./change.ts";
+import { describeValue, formatCount, formatEntryId, formatEntryValue } from "./coverage.ts";
+import type { Entry, PolicyChange } from "./policy.ts";
+
+/** What a change means, in one sentence or two: for the journal and for answers. */
+export function describeChange(change: PolicyChange, { policy, entry }: Changed): string {
+  switch (change.kind) {
+    case "set-attributes": {
+      const set = Object.entries(change.attributes).map(([name, value]) => `${name}(${describeAttribute(value)})`);
+      return `${set.join(" ")} set.`;
+    }
+    case "add-entry":
+      return entry === null ? "" : `Entry ${nameOf(entry)} added to ${entry.list}: ${describeValue(entry.value)}.`;
+    case "remove-entry":
+      return entry === null ? "" : `Entry ${nameOf(entry)} removed from ${entry.list}.`;
+    case "change-entry":
+      return entry === null ? "" : `Entry ${nameOf(entry)} of ${entry.list} changed${describeEdit(change)}.`;
+    case "replace":
+      return `The whole policy replaced: ALWRLY(${policy.attributes.ALWRLY}), ${formatCount(policy.table.size)} entries.`;
+  }
+}
+
+function nameOf(entry: Entry): string {
+  return `${formatEntryId(entry.id)} ${formatEntryValue(entry.value)}`;
+}
+
+function describeAttribute(value: unknown): string {
+  if (value === null) return "*NONE";
+  if (Array.isArray(value)) return value.length === 0 ? "*NONE" : value.join(" ");
+  return typeof value === "object" ? Object.values(value).join(" ") : String(value);
+}
+
+function describeEdit({ value, text, expiresAt }: PolicyChange & { kind: "change-entry" }): string {
+  const edits: string[] = [];
+  if (value !== undefined) edits.push(`now ${describeValue(value)}`);
+  if (text !== undefined) edits.push(`text "${printable(text, 80)}"`);
+  if (expiresAt !== undefined) edits.push(expiresAt === null ? "no end" : `ends ${formatInstant(expiresAt)}`);
+  return edits.length === 0 ? "" : `: ${edits.join(", ")}`;
+}

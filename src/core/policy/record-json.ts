@@ -1,0 +1,179 @@
+/** A change of the policy as JSON text: what the policy log keeps. An entry is an array, so that a million of them stay small. */
+import { err, ok, type Result } from "../base/result.ts";
+import { parseDomain } from "../mail/domain.ts";
+import { formatIpAddress, parseIpAddress } from "../mail/ip.ts";
+import { formatNetwork, parseCidr } from "../mail/network.ts";
+import {
+  DEFAULT_ATTRIBUTES,
+  LIST_NAMES,
+  type Attributes,
+  type EntryValue,
+  type ListName,
+  type NewEntry,
+  type PolicyChange,
+} from "./policy.ts";
+
+export function encodePolicyChange(change: PolicyChange): string {
+  switch (change.kind) {
+    case "set-attributes":
+    case "remove-entry":
+      return JSON.stringify(change);
+    case "add-entry":
+      return JSON.stringify({ kind: change.kind, entry: encodeEntry(change.entry) });
+    case "change-entry": {
+      const { value, ...rest } = change;
+      return JSON.stringify(value === undefined ? rest : { ...rest, value: encodeValue(value) });
+    }
+    case "replace":
+      return JSON.stringify({ ...change, entries: change.entries.map(encodeEntry) });
+  }
+}
+
+/** The change again; the fault says what is wrong, as for a log that a newer program wrote or that was damaged. */
+export function decodePolicyChange(text: string): Result<PolicyChange, string> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return err("it is no JSON");
+  }
+  try {
+    return ok(decodeChange(objectOf(json, "change")));
+  } catch (fault) {
+    if (fault instanceof DecodingFault) return err(fault.message);
+    throw fault;
+  }
+}
+
+/** Thrown while decoding and caught above: the text is not what `encodePolicyChange` writes. */
+class DecodingFault extends Error {}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function decodeChange(json: JsonObject): PolicyChange {
+  switch (json["kind"]) {
+    case "set-attributes":
+      return { kind: "set-attributes", attributes: decodeAttributes(json["attributes"]) };
+    case "add-entry":
+      return { kind: "add-entry", entry: decodeEntry(json["entry"]) };
+    case "remove-entry":
+      return { kind: "remove-entry", id: numberOf(json["id"], "id") };
+    case "change-entry":
+      return {
+        kind: "change-entry",
+        id: numberOf(json["id"], "id"),
+        ...(json["value"] === undefined ? {} : { value: decodeValue(json["value"]) }),
+        ...(json["text"] === undefined ? {} : { text: textOf(json["text"], "text") }),
+        ...(json["expiresAt"] === undefined ? {} : { expiresAt: endOf(json["expiresAt"]) }),
+      };
+    case "replace":
+      return {
+        kind: "replace",
+        attributes: { ...DEFAULT_ATTRIBUTES, ...decodeAttributes(json["attributes"]) },
+        entries: arrayOf(json["entries"], "entries").map(decodeEntry),
+      };
+    default:
+      throw new DecodingFault(`kind ${JSON.stringify(json["kind"])} is not known`);
+  }
+}
+
+/** Attributes are checked by the shape of their defaults: what kind of value they are, and of the special values that they are text. */
+function decodeAttributes(json: unknown): Partial<Attributes> {
+  const object = objectOf(json, "attributes");
+  for (const [name, value] of Object.entries(object)) {
+    const known = (DEFAULT_ATTRIBUTES as unknown as JsonObject)[name];
+    if (known === undefined) throw new DecodingFault(`attribute ${name} is not known`);
+    const isName = name === "MAILROUTER" && (value === null || typeof value === "string");
+    if (!isName && shapeOf(known) !== shapeOf(value)) throw new DecodingFault(`attribute ${name} has no such value`);
+  }
+  return object;
+}
+
+function shapeOf(value: unknown): string {
+  return Array.isArray(value) ? "list" : value === null ? "null" : typeof value;
+}
+
+type EncodedEntry = readonly [list: ListName, value: EncodedValue, text: string, expiresAt: number | null];
+type EncodedValue = readonly string[];
+
+function encodeEntry({ list, value, text, expiresAt }: NewEntry): EncodedEntry {
+  return [list, encodeValue(value), text, expiresAt];
+}
+
+function decodeEntry(json: unknown): NewEntry {
+  const [list, value, text, expiresAt] = arrayOf(json, "entry");
+  if (!LIST_NAMES.includes(list as ListName)) throw new DecodingFault(`list ${JSON.stringify(list)} is not known`);
+  return {
+    list: list as ListName,
+    value: decodeValue(value),
+    text: textOf(text, "text"),
+    expiresAt: endOf(expiresAt),
+  };
+}
+
+function encodeValue(value: EntryValue): EncodedValue {
+  switch (value.kind) {
+    case "network":
+      return ["network", formatNetwork(value.network)];
+    case "domain":
+      return value.subdomains ? ["domain", value.domain, "subdomains"] : ["domain", value.domain];
+    case "interface-domain": {
+      const address = value.address === null ? [] : [formatIpAddress(value.address)];
+      return ["interface-domain", value.domain, ...address];
+    }
+    case "address":
+      return ["address", formatIpAddress(value.address)];
+    case "host-credentials":
+      return ["host-credentials", value.host, value.user, value.sealedPassword];
+  }
+}
+
+function decodeValue(json: unknown): EntryValue {
+  const [kind, ...texts] = arrayOf(json, "value").map((text) => textOf(text, "value"));
+  const [first = "", second, third] = texts;
+  switch (kind) {
+    case "network":
+      return { kind, network: valueOf(parseCidr(first), first) };
+    case "domain":
+      return { kind, domain: valueOf(parseDomain(first), first), subdomains: second !== undefined };
+    case "interface-domain": {
+      const address = second === undefined ? null : valueOf(parseIpAddress(second), second);
+      return { kind, domain: valueOf(parseDomain(first), first), address };
+    }
+    case "address":
+      return { kind, address: valueOf(parseIpAddress(first), first) };
+    case "host-credentials":
+      return { kind, host: first, user: second ?? "", sealedPassword: third ?? "" };
+    default:
+      throw new DecodingFault(`value kind ${JSON.stringify(kind)} is not known`);
+  }
+}
+
+function valueOf<T>(parsed: Result<T, unknown>, text: string): T {
+  if (parsed.ok) return parsed.value;
+  throw new DecodingFault(`${JSON.stringify(text)} cannot be read`);
+}
+
+function objectOf(json: unknown, what: string): JsonObject {
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as JsonObject;
+  throw new DecodingFault(`${what} is no object`);
+}
+
+function arrayOf(json: unknown, what: string): readonly unknown[] {
+  if (Array.isArray(json)) return json as readonly unknown[];
+  throw new DecodingFault(`${what} is no list`);
+}
+
+function textOf(json: unknown, what: string): string {
+  if (typeof json === "string") return json;
+  throw new DecodingFault(`${what} is no text`);
+}
+
+function numberOf(json: unknown, what: string): number {
+  if (typeof json === "number" && Number.isSafeInteger(json)) return json;
+  throw new DecodingFault(`${what} is no number`);
+}
+
+function endOf(json: unknown): number | null {
+  return json === null ? null : numberOf(json, "end");
+}

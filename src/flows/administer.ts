@@ -1,0 +1,186 @@
+import { err, ok, type Result } from "../core/base/result.ts";
+import type { Instant } from "../core/base/time.ts";
+import type { Domain } from "../core/mail/domain.ts";
+import { analyse, analyseEntry } from "../core/policy/analyse.ts";
+import { applyChange, inverseChange, type Changed } from "../core/policy/change.ts";
+import { describeChange } from "../core/policy/change-words.ts";
+import { emptyPolicy, type CompiledPolicy } from "../core/policy/compile.ts";
+import type { Finding } from "../core/policy/finding.ts";
+import { wideOpening } from "../core/policy/opening.ts";
+import type { Attributes, Entry, EntryId, ListName, PolicyChange, PolicyRecord } from "../core/policy/policy.ts";
+import type { ChangeAnswer, ChangeRefusal, ChangeRequest, PolicyOperations } from "./operations.ts";
+import type { Clock, EntryUse, PolicyLog } from "./ports.ts";
+
+export interface PolicyKeeperOptions {
+  readonly log: PolicyLog;
+  readonly clock: Pick<Clock, "now">;
+  readonly limits: { readonly policyEntries: number };
+  readonly localDomains: readonly Domain[];
+  /** Use of an entry, null where it was never used. */
+  readonly use: (id: EntryId) => EntryUse | null;
+  /** Tells the journal of a change that is on stable storage and in force. */
+  readonly record: (event: PolicyEvent) => void;
+}
+
+/** A change as the journal keeps it: what was typed, and what it means. */
+interface PolicyEvent {
+  readonly at: Instant;
+  readonly version: number;
+  readonly by: string;
+  readonly command: string;
+  readonly meaning: string;
+}
+
+/** What undo needs to know of the newest change. */
+interface Newest {
+  readonly record: PolicyRecord;
+  readonly before: CompiledPolicy;
+}
+
+/**
+ * Keeps the policy: the fold of its log. A change is judged against the present version, appended to the log, and only then in force, by one
+ * swap of one reference. Changes come one after the other; what the log holds already comes first (law 2, contract rule 10).
+ */
+export class PolicyKeeper implements PolicyOperations {
+  readonly #options: PolicyKeeperOptions;
+  #policy: CompiledPolicy;
+  #newest: Newest | null = null;
+  /** Settles when the change before the next one has ended. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #listeners = new Set<(policy: CompiledPolicy) => void>();
+
+  private constructor(options: PolicyKeeperOptions) {
+    this.#options = options;
+    this.#policy = emptyPolicy({ localDomains: options.localDomains, entriesMax: options.limits.policyEntries });
+  }
+
+  /** Reads the log. Throws where it cannot be read, or where it is no history: a policy is never guessed. */
+  static async open(options: PolicyKeeperOptions): Promise<PolicyKeeper> {
+    const keeper = new PolicyKeeper(options);
+    await keeper.#follow();
+    return keeper;
+  }
+
+  /** The version of this moment. Whoever holds it is judged by it. */
+  compiled(): CompiledPolicy {
+    return this.#policy;
+  }
+
+  /** Calls `listener` after every change, with the new version; returns what ends that. */
+  onChange(listener: (policy: CompiledPolicy) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  version(): number {
+    return this.#policy.version;
+  }
+
+  attributes(): Attributes {
+    return this.#policy.attributes;
+  }
+
+  entries(list?: ListName): readonly Entry[] {
+    return Array.from(this.#policy.entries(list));
+  }
+
+  entry(id: EntryId): Entry | null {
+    return this.#policy.entry(id);
+  }
+
+  use(id: EntryId): EntryUse | null {
+    return this.#options.use(id);
+  }
+
+  analyse(): readonly Finding[] {
+    return analyse(this.#policy, this.#options.clock.now());
+  }
+
+  /** The newest first. */
+  async history(limit: number): Promise<readonly PolicyRecord[]> {
+    const records = await this.#options.log.read(Math.max(1, this.#policy.version - limit + 1));
+    return records.slice(-limit).reverse();
+  }
+
+  preview(request: ChangeRequest): Result<ChangeAnswer, ChangeRefusal> {
+    const judged = this.#judge(request, this.#options.clock.now());
+    return judged.ok ? ok(this.#answer(request.change, judged.value)) : judged;
+  }
+
+  change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {
+    return this.#inTurn(() => this.#change(request));
+  }
+
+  /**
+   * Takes the newest change back, as a change of its own: undone twice, it is done again. An entry that had been removed comes back with a new
+   * number. null where nothing was ever changed.
+   */
+  undo(by: string, confirmed: boolean): Promise<Result<ChangeAnswer, ChangeRefusal> | null> {
+    return this.#inTurn(async () => {
+      if (this.#newest === null) return null;
+      const { record, before } = this.#newest;
+      const change = inverseChange(before, record.change, this.#policy);
+      const command = `UNDSMTPCHG${confirmed ? " CONFIRM(*YES)" : ""} /* version ${record.version} */`;
+      return await this.#change({ change, command, by, confirmed });
+    });
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(task);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {
+    const at = this.#options.clock.now();
+    const judged = this.#judge(request, at);
+    if (!judged.ok) return judged;
+    const { change, command, by } = request;
+    const changed = judged.value;
+    const record = { version: changed.policy.version, at, by, command, change };
+    const appended = await this.#options.log.append(record);
+    if (!appended.ok) {
+      await this.#follow();
+      return err({ kind: "conflict", version: this.version(), by: this.#newest?.record.by ?? "" });
+    }
+    this.#swap(changed.policy, record);
+    const meaning = describeChange(change, changed);
+    this.#options.record({ at, version: record.version, by, command, meaning });
+    return ok(this.#answer(change, changed));
+  }
+
+  /** What the change would make of the present policy, or why it is refused. */
+  #judge({ change, by, confirmed }: ChangeRequest, now: Instant): Result<Changed, ChangeRefusal> {
+    const changed = applyChange(this.#policy, change, { at: now, by });
+    if (!changed.ok || confirmed) return changed;
+    const opening = wideOpening(this.#policy, changed.value.policy, now);
+    return opening === null ? changed : err({ kind: "needs-confirmation", ...opening });
+  }
+
+  #answer(change: PolicyChange, { policy, entry }: Changed): ChangeAnswer {
+    const now = this.#options.clock.now();
+    const { version } = policy;
+    if (change.kind === "replace") return { version, entry: null, findings: analyse(policy, now) };
+    const stays = entry !== null && change.kind !== "remove-entry";
+    return { version, entry, findings: stays ? analyseEntry(policy, entry, now) : [] };
+  }
+
+  /** Takes over what the log has beyond the present version: at the beginning all of it, after a conflict what another did. */
+  async #follow(): Promise<void> {
+    for (const record of await this.#options.log.read(this.version() + 1)) {
+      const { version, at, by, change } = record;
+      const changed = applyChange(this.#policy, change, { at, by });
+      if (version !== this.version() + 1 || !changed.ok) {
+        const why = changed.ok ? `it follows version ${this.version()}` : changed.error.kind;
+        throw new Error(`The policy log is damaged at version ${version}: ${why}`);
+      }
+      this.#swap(changed.value.policy, record);
+    }
+  }
+
+  #swap(policy: CompiledPolicy, record: PolicyRecord): void {
+    this.#newest = { record, before: this.#policy };
+    this.#policy = policy;
+    for (const listener of this.#listeners) listener(policy);
+  }
+}
