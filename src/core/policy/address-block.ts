@@ -1,4 +1,3 @@
-// HOT PATH: 20 ns to find a place among 1,000 addresses that are in cache
 import type { Words } from "./network-leaf.ts";
 
 /**

@@ -2,7 +2,7 @@ import { printable } from "../base/printable.ts";
 import { formatInstant } from "../base/time.ts";
 import type { Changed } from "./change.ts";
 import { describeValue, formatCount, formatEntryId, formatEntryValue } from "./coverage.ts";
-import type { Entry, PolicyChange } from "./policy.ts";
+import type { Attributes, Entry, PolicyChange } from "./policy.ts";
 
 /** What a change means, in one sentence or two: for the journal and for answers. */
 export function describeChange(change: PolicyChange, { policy, entry }: Changed): string {
@@ -26,10 +26,10 @@ function nameOf(entry: Entry): string {
   return `${formatEntryId(entry.id)} ${formatEntryValue(entry.value)}`;
 }
 
-function describeAttribute(value: unknown): string {
+function describeAttribute(value: Attributes[keyof Attributes]): string {
   if (value === null) return "*NONE";
-  if (Array.isArray(value)) return value.length === 0 ? "*NONE" : value.join(" ");
-  return typeof value === "object" ? Object.values(value).join(" ") : String(value);
+  if (typeof value !== "object") return String(value);
+  return Object.values(value).join(" ") || "*NONE";
 }
 
 function describeEdit({ value, text, expiresAt }: PolicyChange & { kind: "change-entry" }): string {

@@ -219,7 +219,8 @@ function ownDomainsOf({ settings, attributes }: PolicyParts): ReadonlyMap<Domain
 
 function interfaceDomainsOf(others: OtherEntries): ReadonlyMap<Domain, readonly Entry[]> {
   const domains = new Map<Domain, Entry[]>();
-  for (const entry of others.values()) {
+  // By number, so that the entry that is named does not hang on the order in which entries were changed.
+  for (const entry of Array.from(others.values()).sort((a, b) => a.id - b.id)) {
     if (entry.value.kind !== "interface-domain") continue;
     const known = domains.get(entry.value.domain);
     if (known) known.push(entry);
