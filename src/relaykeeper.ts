@@ -246,6 +246,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     recorder,
     use,
     deliverer,
+    resolver,
     server,
     listeners,
     control,
