@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { COMMANDS } from "../src/core/cl/command-list.ts";
 import { manPage, messageReference, reference } from "../src/core/cl/manual.ts";
 import { configurationPage } from "./configuration-page.ts";
+import { policyTable } from "./policy-table.ts";
 import { manual, programPage } from "./program-pages.ts";
 import { rfcPage } from "./rfc-page.ts";
 
@@ -21,6 +22,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ["docs/rfc.md", rfcPage(sources)],
     ["docs/program.md", programPage()],
     ["docs/configuration.md", configurationPage(read("src/core/base/limits.ts"))],
+    ["docs/policy-table.md", policyTable()],
     ["docs/man/relaykeeper.1", manual()],
     ...COMMANDS.map((command) => [`docs/man/${command.name}.md`, manPage(command)] as const),
   ]);

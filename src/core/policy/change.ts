@@ -166,7 +166,7 @@ function withEntry(parts: PolicyParts, entry: Entry): Partial<PolicyParts> {
 function withoutEntry(parts: PolicyParts, { id, list, value }: Entry): Partial<PolicyParts> {
   const table = parts.table.without(id);
   if (value.kind === "network")
-    return { table, ...networks(list, networksOf(parts, list)?.without(value.network, id)) };
+    return { table, ...networks(list, networksOf(parts, list)?.without(value.network)) };
   if (value.kind === "domain") return { table, nearDomains: parts.nearDomains.without(value.domain, value.subdomains) };
   const others = new Map(parts.others);
   others.delete(otherKey(list, value));

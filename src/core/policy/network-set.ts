@@ -102,19 +102,24 @@ export class NetworkSet {
   /** The set with the network; what it held under the same network is replaced. */
   with(network: Network, id: EntryId, expires: boolean): NetworkSet {
     const row = { words: wordsOf(network.base), prefixBits: network.prefixBits, id, expires };
-    const wide = isWide(network) && !this.wide.includes(id) ? [...this.wide, id] : this.wide;
+    const wide = isWide(network) ? [...this.#wideWithout(network), id] : this.wide;
     return network.base.family === 4
       ? new NetworkSet(this.ipv4.with(row), this.ipv6, wide)
       : new NetworkSet(this.ipv4, this.ipv6.with(row), wide);
   }
 
-  /** The set without a network that is in it, held by entry `id`. */
-  without(network: Network, id: EntryId): NetworkSet {
+  /** The set without a network that is in it. */
+  without(network: Network): NetworkSet {
     const words = wordsOf(network.base);
-    const wide = isWide(network) ? this.wide.filter((other) => other !== id) : this.wide;
+    const wide = isWide(network) ? this.#wideWithout(network) : this.wide;
     return network.base.family === 4
       ? new NetworkSet(this.ipv4.without(words, network.prefixBits), this.ipv6, wide)
       : new NetworkSet(this.ipv4, this.ipv6.without(words, network.prefixBits), wide);
+  }
+
+  #wideWithout(network: Network): readonly EntryId[] {
+    const id = this.find(network);
+    return this.wide.filter((other) => other !== id);
   }
 
   #tree(address: IpAddress): NetworkTree {
