@@ -77,20 +77,65 @@ function decodeChange(json: JsonObject): PolicyChange {
   }
 }
 
-/** Attributes are checked by the shape of their defaults: what kind of value they are, and of the special values that they are text. */
+/** The special values of the attributes that have nothing else. */
+const SPECIAL_VALUES: { readonly [Name in SpecialAttribute]: readonly Attributes[Name][] } = {
+  ALWRLY: ["*NONE", "*ALL", "*LIST", "*NEAR", "*BOTH"],
+  ALWAUTH: ["*NONE", "*RELAY", "*LCLRLY"],
+  OVRRJTCNNL: ["*NO", "*YES"],
+  PCTRTGCHR: ["*YES", "*NO"],
+  ALWBARELF: ["*NO", "*YES"],
+  VFYFROMUSR: ["*NONE", "*ALL", "*LIST"],
+  FIREWALL: ["*NO", "*YES"],
+  MIME8BIT: ["*YES", "*NO"],
+  JOURNAL: ["*YES", "*NO"],
+  AUTOSTART: ["*YES", "*NO"],
+  IFCDMN: ["*NO", "*YES"],
+};
+type SpecialAttribute = {
+  [Name in keyof Attributes]: Attributes[Name] extends `*${string}` ? Name : never;
+}[keyof Attributes];
+
 function decodeAttributes(json: unknown): Partial<Attributes> {
   const object = objectOf(json, "attributes");
   for (const [name, value] of Object.entries(object)) {
-    const known = (DEFAULT_ATTRIBUTES as unknown as JsonObject)[name];
-    if (known === undefined) throw new DecodingFault(`attribute ${name} is not known`);
-    const isName = name === "MAILROUTER" && (value === null || typeof value === "string");
-    if (!isName && shapeOf(known) !== shapeOf(value)) throw new DecodingFault(`attribute ${name} has no such value`);
+    if (!isAttributeValue(name, value)) {
+      throw new DecodingFault(`attribute ${name}(${JSON.stringify(value)}) is not known`);
+    }
   }
   return object;
 }
 
-function shapeOf(value: unknown): string {
-  return Array.isArray(value) ? "list" : value === null ? "null" : typeof value;
+function isAttributeValue(name: string, value: unknown): boolean {
+  switch (name) {
+    case "MAILROUTER":
+      return value === null || typeof value === "string";
+    case "RBLSVR":
+    case "ALIASDMN":
+      return Array.isArray(value) && value.every((text) => typeof text === "string" && isDomain(text));
+    case "RTYMIN":
+    case "RTYHOUR":
+    case "RTYDAY": {
+      const level = objectOf(value, name);
+      return isCount(level["attempts"]) && isCount(level["interval"]);
+    }
+    case "MAXEMMSIZE":
+    case "MAXINEMM":
+    case "MAXOUTEMM":
+      return isCount(value);
+    default:
+      return (
+        Object.hasOwn(SPECIAL_VALUES, name) && SPECIAL_VALUES[name as SpecialAttribute].some((known) => known === value)
+      );
+  }
+}
+
+function isDomain(text: string): boolean {
+  const parsed = parseDomain(text);
+  return parsed.ok && parsed.value === text;
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 type EncodedEntry = readonly [list: ListName, value: EncodedValue, text: string, expiresAt: number | null];
