@@ -4,7 +4,7 @@ import { SHUTTING_DOWN, TIMEOUT } from "../core/smtp/replies.ts";
 import { Deadline } from "./receive-deadline.ts";
 import { InputQueue, type InputReader } from "./receive-input.ts";
 import type { Caller } from "./receive-transaction.ts";
-import type { Receiver, Wire } from "./receive.ts";
+import type { Reception, Wire } from "./reception.ts";
 
 /** What the octets that come in now are; before the greeting they are those of a client that does not wait for it. */
 export type Reading = "greeting" | "commands" | "authentication" | "data" | "chunk" | "handshake" | "closing";
@@ -22,7 +22,7 @@ export interface Party extends Pick<InputReader, "read"> {
 export class Dialogue implements InputReader {
   reading: Reading = "greeting";
   readonly deadline: Deadline;
-  readonly #receiver: Receiver;
+  readonly #receiver: Reception;
   readonly #wire: Wire;
   readonly #caller: Caller;
   readonly #party: Party;
@@ -32,7 +32,7 @@ export class Dialogue implements InputReader {
   #awaited = 0;
   #inputEnded = false;
 
-  constructor(receiver: Receiver, wire: Wire, caller: Caller, party: Party) {
+  constructor(receiver: Reception, wire: Wire, caller: Caller, party: Party) {
     this.#receiver = receiver;
     this.#wire = wire;
     this.#caller = caller;

@@ -7,7 +7,6 @@ import { parseCommand, type Command } from "../core/smtp/command.ts";
 import { LineFraming, type LineFault } from "../core/smtp/framing.ts";
 import * as words from "../core/smtp/replies.ts";
 import {
-  authenticated,
   NEW_SESSION,
   recipientTaken,
   secured,
@@ -16,12 +15,12 @@ import {
   transactionEnded,
   type Action,
 } from "../core/smtp/session.ts";
-import type { AuthExchange, AuthStep } from "./credentials.ts";
 import type { SessionState } from "./ports.ts";
+import { Authentication } from "./receive-authentication.ts";
 import { IncomingContent } from "./receive-content.ts";
 import { Dialogue } from "./receive-dialogue.ts";
 import { judgeConnection, judgeSender, Transaction, type Caller } from "./receive-transaction.ts";
-import type { Offering, Receiver, SessionFacts, Wire } from "./receive.ts";
+import type { Offering, OpenSession, Reception, SessionFacts, Wire } from "./reception.ts";
 
 type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
 
@@ -31,25 +30,24 @@ const LINE_FAULTS_MAX = 3;
 const MUST_BE_LAST: ReadonlySet<Command["verb"]> = new Set(["EHLO", "HELO", "DATA", "AUTH"] as const);
 
 /** One client from greeting to quit. Its owner feeds it octets and passes on what it says; it has no socket and no timer. */
-export class ReceivingSession {
+export class ReceivingSession implements OpenSession {
   readonly id: number;
   readonly client: IpAddress;
   readonly #since: Instant;
-  readonly #receiver: Receiver;
+  readonly #receiver: Reception;
   readonly #caller: Caller;
   readonly #dialogue: Dialogue;
   readonly #lines = new LineFraming();
   #content: IncomingContent | null = null;
   #transaction: Transaction | null = null;
-  #exchange: AuthExchange | null = null;
+  #authentication: Authentication | null = null;
   #draining = false;
   #errors = 0;
   #lineFaults = 0;
-  #authFailures = 0;
   #messages = 0;
   #judgedVersion = -1;
 
-  constructor(receiver: Receiver, wire: Wire, facts: SessionFacts, id: number) {
+  constructor(receiver: Reception, wire: Wire, facts: SessionFacts, id: number) {
     const now = receiver.clock.now();
     this.id = id;
     this.client = facts.client;
@@ -169,9 +167,7 @@ export class ReceivingSession {
   #refusesConnection(): Reply | null {
     const policy = this.#receiver.policy();
     this.#judgedVersion = policy?.version ?? -1;
-    const refused = judgeConnection(this.#receiver, policy, this.#caller)?.reply ?? null;
-    // A greeting is 220, 554 or 421 (RFC 5321 §4.3.2): what cannot be decided now is the last.
-    return refused?.code === 451 ? { ...refused, code: 421 } : refused;
+    return judgeConnection(this.#receiver, policy, this.#caller);
   }
 
   /** Greets; where RBLSVR names lists, they are asked first, and who speaks meanwhile has not waited for the greeting. */
@@ -205,7 +201,7 @@ export class ReceivingSession {
     if (next < 0) return -1;
     this.#dialogue.awaitCommands();
     if (this.#lines.fault !== null) this.#onLineFault(this.#lines.fault, inExchange);
-    else if (inExchange && this.#exchange !== null) this.#askCredentials(this.#exchange.respond(this.#lines.line));
+    else if (inExchange) this.#authentication?.respond(this.#lines.line);
     else this.#onCommand(this.#lines.line, next < octets.length);
     return next;
   }
@@ -215,7 +211,7 @@ export class ReceivingSession {
   }
 
   #onLineFault(fault: LineFault, inExchange: boolean): void {
-    this.#exchange = null;
+    this.#authentication?.drop();
     if (inExchange && fault === "too-long") this.#refuse(words.AUTH_LINE_TOO_LONG);
     else this.#refuse(reply(500, "5.5.2", words.LINE_FAULTS[fault]));
     if (++this.#lineFaults >= LINE_FAULTS_MAX) this.#dialogue.close(words.TOO_MANY_ERRORS);
@@ -265,8 +261,7 @@ export class ReceivingSession {
         dialogue.say(words.START_TLS);
         return dialogue.awaitHandshake();
       case "authenticate":
-        this.#exchange = this.#receiver.credentials.exchange(action.mechanism, this.client);
-        return this.#askCredentials(this.#exchange.begin(action.initial));
+        return this.#authenticate(action);
       default:
         return unreachable(action);
     }
@@ -276,6 +271,12 @@ export class ReceivingSession {
   #refuse(answer: Reply): void {
     this.#dialogue.say(answer);
     if (++this.#errors >= this.#receiver.limits.errorsPerSession) this.#dialogue.close(words.TOO_MANY_ERRORS);
+  }
+
+  #authenticate(action: Extract<Action, { do: "authenticate" }>): void {
+    const refuse = (answer: Reply): void => this.#refuse(answer);
+    this.#authentication ??= new Authentication(this.#receiver, this.#caller, this.#dialogue, refuse);
+    this.#authentication.begin(action);
   }
 
   #offering(): Offering {
@@ -304,30 +305,6 @@ export class ReceivingSession {
       this.#dialogue.say(answer);
     } else if (answer === words.TOO_MANY_RECIPIENTS) this.#dialogue.say(answer);
     else this.#refuse(answer);
-  }
-
-  #askCredentials(asked: Promise<AuthStep>): void {
-    const answer = asked.catch((fault: unknown): AuthStep => {
-      this.#receiver.report(fault);
-      return { kind: "ended", reply: words.AUTH_TROUBLE };
-    });
-    this.#dialogue.await(answer, (next) => {
-      const dialogue = this.#dialogue;
-      if (dialogue.reading === "closing") return;
-      dialogue.awaitCommands();
-      if (next.kind === "challenge") {
-        dialogue.reading = "authentication";
-        dialogue.sayLines(`334 ${next.text}\r\n`);
-        return;
-      }
-      this.#exchange = null;
-      if (next.kind === "authenticated") {
-        this.#caller.session = authenticated(this.#caller.session, next.user);
-        dialogue.say(words.AUTHENTICATED);
-      } else this.#refuse(next.reply);
-      const failures = next.kind === "denied" ? ++this.#authFailures : 0;
-      if (failures >= this.#receiver.limits.authFailuresPerSession) dialogue.close(words.TOO_MANY_AUTH_FAILURES);
-    });
   }
 
   // --- content ----------------------------------------------------------------------------------------------------------

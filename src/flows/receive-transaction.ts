@@ -13,7 +13,8 @@ import type { Command } from "../core/smtp/command.ts";
 import { NO_ROOM, NOT_STORED, RECIPIENT_OK, TOO_MANY_RECIPIENTS } from "../core/smtp/replies.ts";
 import type { Session } from "../core/smtp/session.ts";
 import type { IncomingContent } from "./receive-content.ts";
-import { authOffer, type ListenerProfile, type Receiver } from "./receive.ts";
+import { authOffer } from "./receive-offers.ts";
+import type { ListenerProfile, Reception } from "./reception.ts";
 
 /** Who is at the other end, as far as the session knows by now. */
 export interface Caller {
@@ -32,16 +33,18 @@ type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
 
 const UTF8 = new TextEncoder();
 
-/** The decision that refuses the connection, or null where it may go on. */
-export function judgeConnection(receiver: Receiver, policy: CompiledPolicy | null, caller: Caller): Decision | null {
+/** Why the connection is refused, or null where it may go on. */
+export function judgeConnection(receiver: Reception, policy: CompiledPolicy | null, caller: Caller): Reply | null {
   const id = receiver.recorder.decisionIdFor(caller.client, "", caller.now);
   const decision = decideConnection(policy, factsOf(caller), id);
-  return record(receiver, caller, decision, id, "", "") ? null : decision;
+  if (record(receiver, caller, decision, id, "", "")) return null;
+  // A greeting is 220, 554 or 421 (RFC 5321 §4.3.2): what cannot be decided now is the last.
+  return decision.reply.code === 451 ? { ...decision.reply, code: 421 } : decision.reply;
 }
 
 /** The decision that refuses MAIL, or null. One that lets it pass is no evidence of its own: those of its recipients are. */
 export function judgeSender(
-  receiver: Receiver,
+  receiver: Reception,
   policy: CompiledPolicy | null,
   caller: Caller,
   reversePath: ReversePath,
@@ -75,7 +78,7 @@ function isPassed(decision: Decision): boolean {
 
 /** Tells the journal and counts the entry that decided; returns whether the decision lets it pass. */
 function record(
-  receiver: Receiver,
+  receiver: Reception,
   caller: Caller,
   decision: Decision,
   id: number,
@@ -101,7 +104,7 @@ function record(
 
 /** MAIL to end of data. One version of the policy, that of MAIL, judges all of it. */
 export class Transaction {
-  readonly #receiver: Receiver;
+  readonly #receiver: Reception;
   readonly #caller: Caller;
   readonly #policy: CompiledPolicy | null;
   readonly #mail: Of<"MAIL">;
@@ -114,7 +117,7 @@ export class Transaction {
   #known: Set<string> | null = null;
   #queueId: QueueId | null = null;
 
-  constructor(receiver: Receiver, caller: Caller, policy: CompiledPolicy | null, mail: Of<"MAIL">) {
+  constructor(receiver: Reception, caller: Caller, policy: CompiledPolicy | null, mail: Of<"MAIL">) {
     this.#receiver = receiver;
     this.#caller = caller;
     this.#policy = policy;

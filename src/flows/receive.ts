@@ -6,49 +6,13 @@ import { MailDates } from "../core/mail/trace-header.ts";
 import type { CompiledPolicy } from "../core/policy/compile.ts";
 import { DEFAULT_ATTRIBUTES, type Attributes, type EntryId } from "../core/policy/policy.ts";
 import type { AcceptedMessage, QueueId } from "../core/queue/message.ts";
-import { ehloReply, type Offers } from "../core/smtp/extensions.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Clock, Resolver, SessionState, Spool } from "./ports.ts";
 import { MemoryBudget } from "./receive-content.ts";
+import { Offerings } from "./receive-offers.ts";
 import { ReceivingSession } from "./receive-session.ts";
+import type { ListenerProfile, Offering, OpenSession, Reception, SessionFacts, Wire } from "./reception.ts";
 import type { Recorder } from "./record.ts";
-
-/** A door as sessions see it. */
-export interface ListenerProfile {
-  /** For journal and displays: the address as configured. */
-  readonly name: string;
-  readonly tls: "none" | "starttls" | "implicit";
-  readonly auth: "off" | "tls" | "always";
-  /** This door takes LF alone for the end of a line, whatever ALWBARELF says. */
-  readonly bareLf: boolean;
-  /** Clients must wait where RFC 2920 §3.1 says so. A program of this machine that pipes a whole session in need not. */
-  readonly mustWait: boolean;
-}
-
-/** Who is at the other end, normalised once. */
-export interface SessionFacts {
-  readonly listener: ListenerProfile;
-  readonly client: IpAddress;
-  /** The address the client came in at; null for a stream that is no network. */
-  readonly local: IpAddress | null;
-}
-
-/** The wire of one session, as its adapter works it. Nothing here throws or calls back at once. */
-export interface Wire {
-  /** Takes text for the client; what one block of input brings forth comes in one call. */
-  send(text: string): void;
-  /**
-   * Says `lastWord`, which may be empty, and closes: `atOnce` where the client has nothing more to say, else our direction first, so that
-   * what it is still sending does not make a reset of the last word.
-   */
-  end(lastWord: string, atOnce: boolean): void;
-  destroy(): void;
-  /** No more input for now. */
-  pause(): void;
-  resume(): void;
-  /** Drops what is unread and begins the handshake; `secured` or `released` of the session tells how it ended. */
-  startTls(): void;
-}
 
 export interface ReceiverOptions {
   readonly hostname: string;
@@ -72,15 +36,8 @@ export interface ReceiverOptions {
   readonly crash: (fault: unknown) => void;
 }
 
-/** What EHLO offers in one state of a session, made once for all that are in it. */
-export interface Offering {
-  readonly attributes: Attributes;
-  readonly offers: Offers;
-  readonly ehlo: string;
-}
-
 /** Receives mail: what all sessions share, and who may open one. */
-export class Receiver {
+export class Receiver implements Reception {
   readonly hostname: string;
   readonly postmasterDomain: Domain;
   readonly recorder: ReceiverOptions["recorder"];
@@ -94,12 +51,11 @@ export class Receiver {
   readonly crash: (fault: unknown) => void;
   readonly budget: MemoryBudget;
   readonly mailDates = new MailDates();
-  /** `220` with its CRLF. */
   readonly greeting: string;
   readonly #options: ReceiverOptions;
-  readonly #sessions = new Set<ReceivingSession>();
+  readonly #sessions = new Set<OpenSession>();
   readonly #perClient = new Map<number | string, number>();
-  readonly #offerings = new Map<string, Offering>();
+  readonly #offerings: Offerings;
   #lastId = 0;
 
   constructor(options: ReceiverOptions) {
@@ -115,6 +71,7 @@ export class Receiver {
     this.nextQueueId = options.nextQueueId;
     this.report = options.report;
     this.crash = options.crash;
+    this.#offerings = new Offerings(options.hostname, options.limits.recipients);
     this.budget = new MemoryBudget(options.limits.memoryOctets);
     this.greeting = formatReply(reply(220, "", `${options.hostname} ESMTP relaykeeper`));
   }
@@ -130,7 +87,7 @@ export class Receiver {
     return session;
   }
 
-  forget(session: ReceivingSession): void {
+  forget(session: OpenSession): void {
     if (!this.#sessions.delete(session)) return;
     const key = clientKey(session.client);
     const left = (this.#perClient.get(key) ?? 1) - 1;
@@ -162,12 +119,10 @@ export class Receiver {
     return this.#options.policy.compiled();
   }
 
-  /** Room for one more message in the queue and in memory. */
   hasRoom(): boolean {
     return !this.budget.exceeded && this.#options.queuedMessages() < this.limits.queuedMessages;
   }
 
-  /** The message is on stable storage: tells the journal, then the queue. */
   accepted(message: AcceptedMessage, reversePath: string, recipients: readonly string[]): void {
     this.recorder.accepted({
       at: message.acceptedAt,
@@ -181,7 +136,6 @@ export class Receiver {
     this.#options.queue.accept(message);
   }
 
-  /** The first of `lists` that names the client; null where none did so in time. Never rejects. */
   async listedBy(client: IpAddress, lists: readonly Domain[]): Promise<Domain | null> {
     const asked = lists.map(async (list) => {
       try {
@@ -199,38 +153,13 @@ export class Receiver {
     return list;
   }
 
-  /** What `listener` offers now, in the clear or in TLS. */
   offering(listener: ListenerProfile, tls: boolean): Offering {
-    const attributes = this.#attributes();
-    const key = `${tls ? "tls " : ""}${listener.name}`;
-    const known = this.#offerings.get(key);
-    if (known !== undefined && known.attributes === attributes) return known;
-    const offers = offersOf(listener, tls, attributes, this.limits.recipients);
-    const offering = { attributes, offers, ehlo: formatReply(ehloReply(this.hostname, offers)) };
-    this.#offerings.set(key, offering);
-    return offering;
+    return this.#offerings.of(listener, tls, this.#attributes());
   }
 
   #attributes(): Attributes {
     return this.policy()?.attributes ?? DEFAULT_ATTRIBUTES;
   }
-}
-
-function offersOf(listener: ListenerProfile, tls: boolean, attributes: Attributes, recipientsMax: number): Offers {
-  return {
-    startTls: listener.tls === "starttls" && !tls,
-    auth: authOffer(listener, tls),
-    eightBit: attributes.MIME8BIT === "*YES",
-    sizeMaxOctets: attributes.MAXEMMSIZE * 1_024,
-    recipientsMax,
-  };
-}
-
-/** Whether a session at `listener` is offered AUTH: now, or once it is in TLS. */
-export function authOffer(listener: ListenerProfile, tls: boolean): Offers["auth"] {
-  if (listener.auth === "off") return "no";
-  if (listener.auth === "always" || tls) return "yes";
-  return listener.tls === "none" ? "no" : "after-tls";
 }
 
 /** Sessions are counted by IPv4 address, or by the /64 of an IPv6 address, which is one customer. */

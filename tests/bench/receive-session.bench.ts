@@ -10,8 +10,9 @@ import { parseDomain } from "../../src/core/mail/domain.ts";
 import { ipv4 } from "../../src/core/mail/ip.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { Credentials } from "../../src/flows/credentials.ts";
-import { Receiver, type Wire } from "../../src/flows/receive.ts";
+import { Receiver } from "../../src/flows/receive.ts";
 import type { ReceivingSession } from "../../src/flows/receive-session.ts";
+import type { Wire } from "../../src/flows/reception.ts";
 import { TestPolicy } from "../dialogs/policy.ts";
 
 const MESSAGES = 20_000;

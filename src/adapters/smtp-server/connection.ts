@@ -5,8 +5,9 @@ import type { Instant } from "../../core/base/time.ts";
 import { parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import { contains, type Network } from "../../core/mail/network.ts";
 import { parseProxyHeader, PROXY_HEADER_OCTETS_MAX } from "../../core/smtp/proxy-protocol.ts";
-import type { ListenerProfile, Receiver, Wire } from "../../flows/receive.ts";
+import type { Receiver } from "../../flows/receive.ts";
 import type { ReceivingSession } from "../../flows/receive-session.ts";
+import type { ListenerProfile, Wire } from "../../flows/reception.ts";
 
 /** What a connection must know of the door it came in at. */
 export interface Door {
