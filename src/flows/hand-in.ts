@@ -1,4 +1,4 @@
-import { formatCount } from "../core/cl/layout.ts";
+import { formatCount } from "../core/base/count.ts";
 import { message } from "../core/cl/messages.ts";
 import type { Envelope, ReversePath } from "../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";

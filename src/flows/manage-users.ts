@@ -1,6 +1,7 @@
 import { nearest } from "../core/base/nearest.ts";
 import { formatInstant } from "../core/base/time.ts";
-import { counted, table } from "../core/cl/layout.ts";
+import { counted } from "../core/base/count.ts";
+import { table } from "../core/cl/layout.ts";
 import { message, type MessageId } from "../core/cl/messages.ts";
 import type { CommandResult } from "./operate.ts";
 import { createVerifier, normaliseUserName } from "./credentials.ts";

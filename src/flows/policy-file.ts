@@ -1,4 +1,4 @@
-import { counted } from "../core/cl/layout.ts";
+import { counted } from "../core/base/count.ts";
 import { message, type Message } from "../core/cl/messages.ts";
 import {
   asNewEntry,

@@ -1,6 +1,6 @@
 import { printable } from "../core/base/printable.ts";
 import { quote } from "../core/cl/entry-text.ts";
-import { formatCount } from "../core/cl/layout.ts";
+import { formatCount } from "../core/base/count.ts";
 import { parseQueueId } from "../core/queue/message.ts";
 import { runCommand, type CommandResult } from "./operate.ts";
 import type { Operations } from "./operations.ts";

@@ -1,7 +1,8 @@
 import type { Json } from "../core/base/json.ts";
 import { printable } from "../core/base/printable.ts";
 import { formatInstant } from "../core/base/time.ts";
-import { counted, formatCount, leader } from "../core/cl/layout.ts";
+import { counted, formatCount } from "../core/base/count.ts";
+import { leader } from "../core/cl/layout.ts";
 import type { CommandResult } from "./operate.ts";
 import type { Operations, QueueSummary, ServerStatus } from "./operations.ts";
 import { describeRelay } from "./commands/attributes.ts";

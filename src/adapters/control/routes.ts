@@ -7,7 +7,7 @@ import { z } from "zod";
 import { printable } from "../../core/base/printable.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { quote } from "../../core/cl/entry-text.ts";
-import { counted } from "../../core/cl/layout.ts";
+import { counted } from "../../core/base/count.ts";
 import { message } from "../../core/cl/messages.ts";
 import { addUser, listUsers, removeUser } from "../../flows/manage-users.ts";
 import { runCommand, runScript, type CommandResult } from "../../flows/operate.ts";

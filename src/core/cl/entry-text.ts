@@ -1,8 +1,8 @@
 import { formatInstant, type Instant } from "../base/time.ts";
 import { formatIpAddress } from "../mail/ip.ts";
-import { addressCount, formatMask, formatNetwork, lastAddress, type Network } from "../mail/network.ts";
-import type { Entry, EntryValue, ListName, NewEntry } from "../policy/policy.ts";
-import { counted } from "./layout.ts";
+import { formatMask, type Network } from "../mail/network.ts";
+import { formatEntryValue } from "../policy/coverage.ts";
+import type { EntryValue, ListName, NewEntry } from "../policy/policy.ts";
 
 /** A sealed password in CL: PASSWORD('{sealed}…'). What follows is for the key of one data directory only. */
 export const SEALED_PREFIX = "{sealed}";
@@ -12,61 +12,6 @@ export function quote(text: string): string {
   if (!/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)) return `'${text.replaceAll("'", "''")}'`;
   const octets = [...new TextEncoder().encode(text)];
   return `X'${octets.map((octet) => octet.toString(16).padStart(2, "0")).join("")}'`;
-}
-
-/** `E17`. */
-export function formatEntryId(entry: Pick<Entry, "id">): string {
-  return `E${entry.id}`;
-}
-
-/** An entry's value as people read it: `10.100.1.2/32`, `partner.example`, `.partner.example`. */
-export function formatEntryValue(value: EntryValue): string {
-  switch (value.kind) {
-    case "network":
-      return formatNetwork(value.network);
-    case "domain":
-      return `${value.subdomains ? "." : ""}${value.domain}`;
-    case "interface-domain":
-      return value.address === null ? value.domain : `${value.domain} at ${formatIpAddress(value.address)}`;
-    case "address":
-      return formatIpAddress(value.address);
-    case "host-credentials":
-      return `${value.host} as ${value.user}`;
-  }
-}
-
-/** What tells entries of one list apart: two with the same key are the same entry. A host has one user. */
-export function valueKey(value: EntryValue): string {
-  return value.kind === "host-credentials"
-    ? `host-credentials ${value.host}`
-    : `${value.kind} ${formatEntryValue(value)}`;
-}
-
-/** What the entry covers, as a sentence. */
-export function describeCoverage(value: EntryValue): string {
-  switch (value.kind) {
-    case "network":
-      return `Covers ${describeNetwork(value.network)}.`;
-    case "domain":
-      return value.subdomains
-        ? `Covers every name below ${value.domain}, not the name itself.`
-        : `Covers ${value.domain}, no name below it.`;
-    case "interface-domain":
-      return value.address === null
-        ? `Mail for ${value.domain} is local.`
-        : `Mail for ${value.domain} is local in sessions at ${formatIpAddress(value.address)}.`;
-    case "address":
-      return `Covers 1 address of this machine.`;
-    case "host-credentials":
-      return `The password is kept sealed and sent to ${value.host} in TLS sessions only.`;
-  }
-}
-
-/** `1 address`, or first and last with their count. */
-export function describeNetwork(network: Network): string {
-  const count = addressCount(network);
-  if (count === 1n) return "1 address";
-  return `${formatIpAddress(network.base)} to ${formatIpAddress(lastAddress(network))}, ${counted(count, "address", "addresses")}`;
 }
 
 /** TYPE and value of an entry as CL parameters; the same text for ever, so that files compare. */

@@ -12,7 +12,8 @@ import {
 } from "../mail/network.ts";
 import type { EntryId, EntryValue, ListName, NewEntry } from "../policy/policy.ts";
 import type { Arguments, BoundValue } from "./arguments.ts";
-import { SEALED_PREFIX, valueKey } from "./entry-text.ts";
+import { SEALED_PREFIX } from "./entry-text.ts";
+import { valueKey } from "../policy/coverage.ts";
 import type { Diagnostic } from "./messages.ts";
 import { parseExpiry } from "./time-value.ts";
 

@@ -101,16 +101,3 @@ export function leader(label: string, columns: number, end = ":"): string {
   // The dots of all labels stand in the same columns, and a blank between label and dots.
   return `${label} ${". ".repeat(Math.ceil(room / 2)).slice(-room)}${end}  `;
 }
-
-/** `65,536`; from a million million on as a power of two: `2^96`, and `over 2^96` where it is none. */
-export function formatCount(count: bigint | number): string {
-  const exact = BigInt(count);
-  const bits = exact.toString(2).length - 1;
-  if (exact > 10n ** 12n) return exact === 1n << BigInt(bits) ? `2^${bits}` : `over 2^${bits}`;
-  return exact.toString().replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
-/** `1 address`, `65,536 addresses`. */
-export function counted(count: bigint | number, one: string, many = `${one}s`): string {
-  return `${formatCount(count)} ${BigInt(count) === 1n ? one : many}`;
-}

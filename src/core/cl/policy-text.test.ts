@@ -11,7 +11,7 @@ import {
   type ListName,
   type NewEntry,
 } from "../policy/policy.ts";
-import { valueKey } from "./entry-text.ts";
+import { valueKey } from "../policy/coverage.ts";
 import { diffPolicy, formatPolicy, parsePolicy, sortEntries } from "./policy-text.ts";
 
 const NOW = Date.UTC(2026, 10, 24);

@@ -20,15 +20,8 @@ import {
   type AttributeName,
 } from "./attribute-values.ts";
 import { readCommand } from "./command.ts";
-import {
-  formatAddCommand,
-  formatEntryParameters,
-  formatExactInstant,
-  quote,
-  SEALED_PREFIX,
-  formatEntryValue,
-  valueKey,
-} from "./entry-text.ts";
+import { formatAddCommand, formatEntryParameters, formatExactInstant, quote, SEALED_PREFIX } from "./entry-text.ts";
+import { formatEntryValue, valueKey } from "../policy/coverage.ts";
 import { readNewEntry, type Sealing } from "./entry-value.ts";
 import { message, type Diagnostic, type Message } from "./messages.ts";
 import { placeOf, splitSource, type SourceCommand } from "./source.ts";

@@ -111,7 +111,7 @@ function nameFindings(policy: CompiledPolicy, entry: Entry, now: Instant): Findi
   if (wider && outlasts(wider, entry)) findings.push({ kind: "redundant", entry, other: wider });
   const because =
     !value.subdomains && policy.isLocal(value.domain, null, now)
-      ? `${value.domain} is a local domain: its mail is not relay`
+      ? `mail for the local domain ${value.domain} is not relay`
       : unaskedBecause(policy, entry);
   if (because !== null) findings.push({ kind: "unreachable", entry, because });
   return findings;

@@ -1,7 +1,8 @@
+import { counted } from "../base/count.ts";
 import { printable } from "../base/printable.ts";
 import { formatInstant } from "../base/time.ts";
 import type { Changed } from "./change.ts";
-import { describeValue, formatCount, formatEntryId, formatEntryValue } from "./coverage.ts";
+import { describeCoverage, formatEntryId, formatEntryValue } from "./coverage.ts";
 import type { Attributes, Entry, PolicyChange } from "./policy.ts";
 
 /** What a change means, in one sentence or two: for the journal and for answers. */
@@ -12,13 +13,13 @@ export function describeChange(change: PolicyChange, { policy, entry }: Changed)
       return `${set.join(" ")} set.`;
     }
     case "add-entry":
-      return entry === null ? "" : `Entry ${nameOf(entry)} added to ${entry.list}: ${describeValue(entry.value)}.`;
+      return entry === null ? "" : `Entry ${nameOf(entry)} added to ${entry.list}. ${describeCoverage(entry.value)}`;
     case "remove-entry":
       return entry === null ? "" : `Entry ${nameOf(entry)} removed from ${entry.list}.`;
     case "change-entry":
-      return entry === null ? "" : `Entry ${nameOf(entry)} of ${entry.list} changed${describeEdit(change)}.`;
+      return entry === null ? "" : `Entry ${nameOf(entry)} of ${entry.list} changed.${describeEdit(change)}`;
     case "replace":
-      return `The whole policy replaced: ALWRLY(${policy.attributes.ALWRLY}), ${formatCount(policy.table.size)} entries.`;
+      return `The whole policy replaced: ALWRLY(${policy.attributes.ALWRLY}), ${counted(policy.table.size, "entry", "entries")}.`;
   }
 }
 
@@ -34,8 +35,8 @@ function describeAttribute(value: Attributes[keyof Attributes]): string {
 
 function describeEdit({ value, text, expiresAt }: PolicyChange & { kind: "change-entry" }): string {
   const edits: string[] = [];
-  if (value !== undefined) edits.push(`now ${describeValue(value)}`);
-  if (text !== undefined) edits.push(`text "${printable(text, 80)}"`);
-  if (expiresAt !== undefined) edits.push(expiresAt === null ? "no end" : `ends ${formatInstant(expiresAt)}`);
-  return edits.length === 0 ? "" : `: ${edits.join(", ")}`;
+  if (value !== undefined) edits.push(` ${describeCoverage(value)}`);
+  if (text !== undefined) edits.push(` Text "${printable(text, 80)}".`);
+  if (expiresAt !== undefined) edits.push(expiresAt === null ? " No end." : ` Ends ${formatInstant(expiresAt)}.`);
+  return edits.join("");
 }

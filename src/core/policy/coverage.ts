@@ -1,3 +1,4 @@
+import { counted } from "../base/count.ts";
 import { formatIpAddress } from "../mail/ip.ts";
 import { addressCount, formatNetwork, lastAddress, type Network } from "../mail/network.ts";
 import type { EntryId, EntryValue } from "./policy.ts";
@@ -30,42 +31,29 @@ export function valueKey(value: EntryValue): string {
     : `${value.kind} ${formatEntryValue(value)}`;
 }
 
-/** `10.1.0.0 to 10.1.255.255, 65,536 addresses`, or `10.1.2.3, 1 address`. */
+/** `1 address`, or the first and the last with their count: `10.1.0.0 to 10.1.255.255, 65,536 addresses`. */
 export function describeNetwork(network: Network): string {
-  const first = formatIpAddress(network.base);
   const count = addressCount(network);
-  return count === 1n
-    ? `${first}, 1 address`
-    : `${first} to ${formatIpAddress(lastAddress(network))}, ${formatAddresses(count)}`;
+  if (count === 1n) return "1 address";
+  return `${formatIpAddress(network.base)} to ${formatIpAddress(lastAddress(network))}, ${counted(count, "address", "addresses")}`;
 }
 
-/** What an entry is about, in words. */
-export function describeValue(value: EntryValue): string {
+/** What an entry of this value covers, as a sentence. */
+export function describeCoverage(value: EntryValue): string {
   switch (value.kind) {
     case "network":
-      return describeNetwork(value.network);
+      return `Covers ${describeNetwork(value.network)}.`;
     case "domain":
-      return value.subdomains ? `every name below ${value.domain}, not the name itself` : `${value.domain} alone`;
+      return value.subdomains
+        ? `Covers every name below ${value.domain}, not the name itself.`
+        : `Covers ${value.domain}, no name below it.`;
     case "interface-domain":
       return value.address === null
-        ? `mail for ${value.domain} is local`
-        : `mail for ${value.domain} is local where the session came in at ${formatIpAddress(value.address)}`;
+        ? `Mail for ${value.domain} is local.`
+        : `Mail for ${value.domain} is local in sessions at ${formatIpAddress(value.address)}.`;
     case "address":
-      return `${formatIpAddress(value.address)}, an address of this machine`;
+      return "Covers 1 address of this machine.";
     case "host-credentials":
-      return `user ${value.user} at ${value.host}`;
+      return `The password is kept sealed and sent to ${value.host} in TLS sessions only.`;
   }
-}
-
-/** `1 address`, `65,536 addresses`. */
-export function formatAddresses(count: bigint): string {
-  return count === 1n ? "1 address" : `${formatCount(count)} addresses`;
-}
-
-/** `65,536`; from a million million on as a power of two, where it is one. */
-export function formatCount(count: bigint | number): string {
-  const exact = BigInt(count);
-  const bits = exact.toString(2).length - 1;
-  if (exact > 10n ** 12n && exact === 1n << BigInt(bits)) return `2^${bits}`;
-  return exact.toString().replace(/\B(?=(\d{3})+$)/g, ",");
 }

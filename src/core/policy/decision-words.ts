@@ -1,4 +1,5 @@
 /** What a decision says: the steps of its path, for operators, and its reply, for the client. Text of strangers is made printable. */
+import { counted } from "../base/count.ts";
 import { printable } from "../base/printable.ts";
 import { formatInstant } from "../base/time.ts";
 import type { Domain } from "../mail/domain.ts";
@@ -6,7 +7,7 @@ import { formatIpAddress } from "../mail/ip.ts";
 import { formatMailbox, formatMailboxHost, type Mailbox } from "../mail/mailbox.ts";
 import { reply, type Reply } from "../mail/reply.ts";
 import type { CompiledPolicy, LocalBecause } from "./compile.ts";
-import { formatCount, formatEntryId, formatEntryValue } from "./coverage.ts";
+import { formatEntryId, formatEntryValue } from "./coverage.ts";
 import type { ClientFacts } from "./decision.ts";
 import type { NetworkSet } from "./network-set.ts";
 import type { AllowRelay, Attributes, Entry, EntryId, ListName } from "./policy.ts";
@@ -70,10 +71,6 @@ function endedBefore(policy: CompiledPolicy, ids: readonly EntryId[], matched: E
 function describeEntry(entry: Entry): string {
   const text = entry.text === "" ? "" : ` "${printable(entry.text, 60)}"`;
   return `${formatEntryId(entry.id)} ${formatEntryValue(entry.value)}${text}`;
-}
-
-function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 export function rejected(attributes: Attributes): string {

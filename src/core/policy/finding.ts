@@ -8,7 +8,7 @@ export type Finding =
   | { readonly kind: "shadowed"; readonly entry: Entry; readonly other: Entry }
   /** *ACCEPT (or *NEAR network) and *REJECT overlap in part: the reject wins there. */
   | { readonly kind: "contradicts"; readonly entry: Entry; readonly other: Entry }
-  /** The present ALWRLY (or IFCDMN) does not ask its list. */
+  /** The present ALWRLY does not ask its list; `because` says so, without a full stop. */
   | { readonly kind: "unreachable"; readonly entry: Entry; readonly because: string }
   | { readonly kind: "wide"; readonly entry: Entry; readonly addresses: bigint }
   | { readonly kind: "expired"; readonly entry: Entry };

@@ -5,7 +5,7 @@ import { formatEntryValue, valueKey } from "./coverage.ts";
 import type { NetworkSet } from "./network-set.ts";
 import type { Entry, EntryId } from "./policy.ts";
 
-/** Why a change needs CONFIRM(*YES), and how many addresses it lets in. */
+/** Why a change needs CONFIRM(*YES), as a sentence, and how many addresses it lets in. */
 export interface WideOpening {
   readonly why: string;
   readonly letsIn: bigint;
@@ -27,13 +27,14 @@ const FAMILIES = [4, 6] as const;
 export function wideOpening(before: CompiledPolicy, after: CompiledPolicy, now: Instant): WideOpening | null {
   const { ALWRLY } = after.attributes;
   if (ALWRLY === "*ALL" && before.attributes.ALWRLY !== "*ALL") {
-    return { why: "ALWRLY(*ALL) relays for every client", letsIn: newlyRelayed(before, after, now) };
+    return { why: "ALWRLY(*ALL) relays for every client, IPv4 and IPv6.", letsIn: newlyRelayed(before, after, now) };
   }
   const wide = newWideEntries(before, after, now);
   if (wide.length > 0 && ALWRLY !== "*ALL") {
     const named = wide.slice(0, 3).map(({ list, value }) => `${formatEntryValue(value)} on ${list}`);
     const more = wide.length > named.length ? ` and ${wide.length - named.length} more` : "";
-    return { why: `wide open: ${named.join(", ")}${more}`, letsIn: newlyRelayed(before, after, now) };
+    const opens = wide.length === 1 ? "opens" : "open";
+    return { why: `${named.join(", ")}${more} ${opens} the relay wide.`, letsIn: newlyRelayed(before, after, now) };
   }
   return lastRejectGone(before, after, now);
 }
@@ -82,7 +83,7 @@ function lastRejectGone(before: CompiledPolicy, after: CompiledPolicy, now: Inst
   if (gone.length === 0) return null;
   const letsIn = gone.reduce((sum, family) => sum + countOf(rangesOf(before.reject, before.table, now, family)), 0n);
   const families = gone.map((family) => `IPv${family}`).join(" and ");
-  return { why: `it takes away the last *REJECT network of ${families}`, letsIn };
+  return { why: `This takes away the last *REJECT network of ${families}.`, letsIn };
 }
 
 /** Whether any *REJECT network of the family counts. */

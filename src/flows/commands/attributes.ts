@@ -10,7 +10,8 @@ import {
 } from "../../core/cl/attribute-values.ts";
 import { CHGSMTPA } from "../../core/cl/commands/attributes.ts";
 import { findParameter } from "../../core/cl/definition.ts";
-import { counted, leader, PAGE_COLUMNS, pageHeading } from "../../core/cl/layout.ts";
+import { counted } from "../../core/base/count.ts";
+import { leader, PAGE_COLUMNS, pageHeading } from "../../core/cl/layout.ts";
 import { message, type Message } from "../../core/cl/messages.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { addressCount, covers, type Network } from "../../core/mail/network.ts";

@@ -1,8 +1,9 @@
 import { nearest } from "../../core/base/nearest.ts";
 import { printable } from "../../core/base/printable.ts";
 import type { Arguments } from "../../core/cl/arguments.ts";
-import { formatEntryValue } from "../../core/cl/entry-text.ts";
-import { counted, leader } from "../../core/cl/layout.ts";
+import { formatEntryValue } from "../../core/policy/coverage.ts";
+import { counted } from "../../core/base/count.ts";
+import { leader } from "../../core/cl/layout.ts";
 import { findMessage, message, messageIds, type Message } from "../../core/cl/messages.ts";
 import { sortEntries } from "../../core/cl/policy-text.ts";
 import { formatIpAddress } from "../../core/mail/ip.ts";

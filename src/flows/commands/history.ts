@@ -1,5 +1,6 @@
 import { formatInstant } from "../../core/base/time.ts";
-import { counted, pageHeading, table, type Column } from "../../core/cl/layout.ts";
+import { counted } from "../../core/base/count.ts";
+import { pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message } from "../../core/cl/messages.ts";
 import { asNewEntry, formatPolicy } from "../../core/cl/policy-text.ts";
 import { answer, say, type Handler } from "./answer.ts";

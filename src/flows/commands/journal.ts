@@ -5,9 +5,10 @@ import { formatInstant } from "../../core/base/time.ts";
 import type { Arguments } from "../../core/cl/arguments.ts";
 import { csvRow } from "../../core/cl/csv.ts";
 import { decisionJson, describeDecision } from "../../core/cl/decision-text.ts";
-import { formatEntryId, formatEntryValue } from "../../core/cl/entry-text.ts";
+import { formatEntryId, formatEntryValue } from "../../core/policy/coverage.ts";
 import { parseEntryId, readDomain } from "../../core/cl/entry-value.ts";
-import { counted, leader, pageHeading, table, type Column } from "../../core/cl/layout.ts";
+import { counted } from "../../core/base/count.ts";
+import { leader, pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message, type Diagnostic } from "../../core/cl/messages.ts";
 import { formatIpAddress, parseIpAddress } from "../../core/mail/ip.ts";
 import { parseCidr } from "../../core/mail/network.ts";
@@ -315,7 +316,7 @@ function decisionAnswer(
     ["Rule", decision.rule],
     [
       "Entry",
-      entry === null ? "-" : `${formatEntryId(entry)} ${entry.list} ${formatEntryValue(entry.value)}  ${entry.text}`,
+      entry === null ? "-" : `${formatEntryId(entry.id)} ${entry.list} ${formatEntryValue(entry.value)}  ${entry.text}`,
     ],
     ["Policy version", String(decision.policyVersion)],
     ["Reply", describeReply(decision.reply)],

@@ -8,7 +8,7 @@ import {
   formatEntryId,
   formatEntryValue,
   valueKey,
-} from "../../core/cl/entry-text.ts";
+} from "../../core/policy/coverage.ts";
 import {
   changesValue,
   listOf,
@@ -19,7 +19,8 @@ import {
   readNewEntry,
   readValueKey,
 } from "../../core/cl/entry-value.ts";
-import { counted, cut, formatCount, pageHeading, table, type Column } from "../../core/cl/layout.ts";
+import { counted, formatCount } from "../../core/base/count.ts";
+import { cut, pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message } from "../../core/cl/messages.ts";
 import { WRKSMTPLE } from "../../core/cl/commands/list-entries.ts";
 import { sortEntries } from "../../core/cl/policy-text.ts";
@@ -28,7 +29,7 @@ import { addressCount, formatMask } from "../../core/mail/network.ts";
 import type { Finding } from "../../core/policy/finding.ts";
 import { LIST_NAMES, type Entry, type EntryValue, type ListName, type PolicyChange } from "../../core/policy/policy.ts";
 import { answer, faultsOf, sealingOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
-import { findingMessage, helpToFind, includes, refusalMessage } from "./policy-answer.ts";
+import { findingMessage, helpToFind, includes, nameInList, refusalMessage } from "./policy-answer.ts";
 import { printable } from "../../core/base/printable.ts";
 
 export const addEntry: Handler = async (context, args) => {
@@ -128,7 +129,7 @@ function describeRemoval(left: readonly Entry[], entry: Entry): string {
   const { value } = entry;
   const wider = left.find((other) => includes(other.value, value));
   const covered = value.kind === "network" ? `It covered ${describeNetwork(value.network)}.` : "";
-  return wider ? `${covered} ${formatEntryId(wider)} ${formatEntryValue(wider.value)} still does.`.trim() : covered;
+  return wider ? `${covered} ${nameInList(wider)} still does.`.trim() : covered;
 }
 
 // --- WRKSMTPLE --------------------------------------------------------------------------------------------------------
@@ -194,7 +195,7 @@ function columnsOf(context: CommandContext, entry: Entry): readonly string[] {
   const use = context.operations.policy.use(entry.id);
   const [value, mask] = splitValue(entry.value);
   return [
-    formatEntryId(entry),
+    formatEntryId(entry.id),
     value,
     mask,
     entry.value.kind === "network" ? formatCount(addressCount(entry.value.network)) : "",
@@ -233,7 +234,7 @@ function groupFindings(findings: readonly Finding[]): ReadonlyMap<number, readon
 
 export function entryJson(entry: Entry): { readonly [name: string]: Json } {
   return {
-    id: formatEntryId(entry),
+    id: formatEntryId(entry.id),
     list: entry.list,
     value: formatEntryValue(entry.value),
     kind: entry.value.kind,
@@ -249,8 +250,8 @@ export function findingJson(finding: Finding): { readonly [name: string]: Json }
   const { id, text } = findingMessage(finding);
   return {
     kind: finding.kind,
-    entry: formatEntryId(finding.entry),
-    other: "other" in finding ? formatEntryId(finding.other) : null,
+    entry: formatEntryId(finding.entry.id),
+    other: "other" in finding ? formatEntryId(finding.other.id) : null,
     message: id,
     text,
   };

@@ -1,6 +1,6 @@
 import { formatInstant } from "../../core/base/time.ts";
-import { formatEntryId, formatEntryValue, describeNetwork } from "../../core/cl/entry-text.ts";
-import { counted, formatCount } from "../../core/cl/layout.ts";
+import { formatEntryId, formatEntryValue, describeNetwork } from "../../core/policy/coverage.ts";
+import { counted, formatCount } from "../../core/base/count.ts";
 import { message, type Message } from "../../core/cl/messages.ts";
 import { sameAddress } from "../../core/mail/ip.ts";
 import { covers, formatMask } from "../../core/mail/network.ts";
@@ -10,7 +10,12 @@ import type { ChangeRefusal } from "../operations.ts";
 
 /** `E17 *ACCEPT 10.100.1.2/32`: an entry within a sentence. */
 export function nameEntry(entry: Entry): string {
-  return `${formatEntryId(entry)} ${entry.list} ${formatEntryValue(entry.value)}`;
+  return `${formatEntryId(entry.id)} ${entry.list} ${formatEntryValue(entry.value)}`;
+}
+
+/** `E17 10.100.1.2/32`, where the list is known. */
+export function nameInList(entry: Entry): string {
+  return `${formatEntryId(entry.id)} ${formatEntryValue(entry.value)}`;
 }
 
 export function findingMessage(finding: Finding): Message {
@@ -18,9 +23,9 @@ export function findingMessage(finding: Finding): Message {
   const name = nameEntry(entry);
   switch (finding.kind) {
     case "redundant":
-      return message("SMR0131", name, nameEntry(finding.other));
+      return message("SMR0131", name, nameInList(finding.other));
     case "shadowed":
-      return message("SMR0132", name, `${formatEntryId(finding.other)} ${formatEntryValue(finding.other.value)}`);
+      return message("SMR0132", name, nameEntry(finding.other));
     case "contradicts":
       return message("SMR0133", name, nameEntry(finding.other));
     case "unreachable":
@@ -36,7 +41,7 @@ export function refusalMessage(refusal: ChangeRefusal, typed: string): Message {
   switch (refusal.kind) {
     case "duplicate-entry": {
       const { entry } = refusal;
-      const since = `${formatEntryId(entry)} (${entry.addedBy}, ${formatInstant(entry.addedAt)}${entry.text === "" ? "" : `: ${entry.text}`})`;
+      const since = `${formatEntryId(entry.id)} (${entry.addedBy}, ${formatInstant(entry.addedAt)}${entry.text === "" ? "" : `: ${entry.text}`})`;
       return message("SMR0110", formatEntryValue(entry.value), entry.list, since);
     }
     case "entry-not-found":
@@ -64,7 +69,7 @@ export function helpToFind(wanted: EntryValue, list: ListName, entries: readonly
   const mine = [...entries].sort((a, b) => Number(b.list === list) - Number(a.list === list));
   const same = mine.find((entry) => sameSubject(wanted, entry.value));
   if (same)
-    return `${nameEntry(same)} is there${describeMask(same.value)}. RMVSMTPLE ENTRY(${formatEntryId(same)}) removes it.`;
+    return `${nameEntry(same)} is there${describeMask(same.value)}. RMVSMTPLE ENTRY(${formatEntryId(same.id)}) removes it.`;
   const wider = mine.find((entry) => entry.list === list && includes(entry.value, wanted));
   if (!wider) return "";
   return `${nameEntry(wider)} covers it${describeMask(wider.value)}.`;

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Arguments } from "../../core/cl/arguments.ts";
 import { ATTACHMENT_TYPES, CONTENT_KINDS } from "../../core/cl/commands/send.ts";
-import { counted, formatCount } from "../../core/cl/layout.ts";
+import { counted, formatCount } from "../../core/base/count.ts";
 import { message, type Diagnostic } from "../../core/cl/messages.ts";
 import type { Envelope, ReversePath } from "../../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../../core/mail/mailbox.ts";

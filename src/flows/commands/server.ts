@@ -1,5 +1,5 @@
 import { leader, pageHeading, table, type Column } from "../../core/cl/layout.ts";
-import { counted } from "../../core/cl/layout.ts";
+import { counted } from "../../core/base/count.ts";
 import { message } from "../../core/cl/messages.ts";
 import type { Arguments } from "../../core/cl/arguments.ts";
 import type { Job, ServerStatus } from "../operations.ts";

@@ -64,12 +64,38 @@ ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.100.0.0/16') TEXT('It''s the branch; \u202
   ]);
 });
 
+test("what opens wide asks, and what is odd about an entry is said", async () => {
+  const { house } = await newHouse();
+  await checkTranscript("findings", house, [
+    "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('0.0.0.0/0')",
+    "CHGSMTPA ALWRLY(*LIST)",
+    "CHGSMTPA ALWRLY(*LIST) CONFIRM(*YES)",
+    "UNDSMTPCHG",
+    "UNDSMTPCHG",
+    "UNDSMTPCHG CONFIRM(*YES)",
+    "ADDSMTPLE TYPE(*ACCEPTIP6) IP6NETADR('::') IP6PFX('0')",
+    "ADDSMTPLE TYPE(*REJECT) INTNETADR('10.0.0.0/8')",
+    "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.1.1.1')",
+    "ADDSMTPLE TYPE(*REJECT) INTNETADR('10.1.1.1')",
+    "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('192.0.2.0/24') EXPDATE('2026-11-24')",
+    "ADDSMTPLE TYPE(*NEAR) HOSTNAME('example.com')",
+    "CHGSMTPA ALWRLY(*NONE) VFYFROMUSR(*LIST)",
+    "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('192.0.2.1')",
+    "RMVSMTPLE TYPE(*REJECT) INTNETADR('10.1.1.1')",
+    "RMVSMTPLE TYPE(*REJECT) INTNETADR('10.0.0.0/8')",
+    "RMVSMTPLE TYPE(*REJECT) INTNETADR('10.0.0.0/8') CONFIRM(*YES)",
+    "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('192.0.2.1')",
+    "WRKSMTPLE",
+  ]);
+});
+
 test("the attributes: change, display, what IBM i has and we have not", async () => {
   const { house } = await newHouse();
   await checkTranscript("attributes", house, [
     "DSPSMTPA OUTPUT(*PRINT)",
     "CHGSMTPA ALWRLY(*NONE)",
     "CHGSMTPA ALWRLY(*ALL)",
+    "CHGSMTPA ALWRLY(*ALL) CONFIRM(*YES)",
     "CHGSMTPA ALWRLY(*LIST) ALWAUTH(*RELAY) RTYMIN(5 10) RTYHOUR(*DFT) MAILROUTER('smtp.example.net:587') RBLSVR('bl.example' 'zen.example')",
     "CHGSMTPA ALIASDMN('shop.example') MAILROUTER(*NONE) RTYDAY(*SAME)",
     "CHGSMTPA ALIASDMN('no such domain')",

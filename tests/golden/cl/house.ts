@@ -24,6 +24,9 @@ import type { OwnMail } from "../../../src/flows/ports.ts";
 /** When the tests play. */
 export const NOW = Date.UTC(2026, 10, 24, 4, 20, 35);
 
+/** The domains that are ours by the configuration file. */
+export const LOCAL_DOMAINS: readonly string[] = ["example.com"];
+
 /** A house around the real command layer: the policy is handed in, the rest is as simple as can be and can be looked into. */
 export class TestHouse {
   readonly journal = new MemoryJournal();
@@ -106,7 +109,7 @@ export class TestHouse {
       listeners: [{ configured: "127.0.0.1:2525", bound: this.active ? "127.0.0.1:2525" : "", tls: "starttls", auth: "tls" }],
       deliveryMode: "capture",
       dataDirectory: "data",
-      localDomains: ["example.com"],
+      localDomains: LOCAL_DOMAINS,
       certificate: "self-signed",
       warnings: [],
     };

@@ -9,6 +9,11 @@ const ids = (result: { messages: readonly { id: string }[] }): string[] => resul
 test("the operator's day, word for word", async () => {
   const { house } = await newHouse();
   const { policy } = house.operations;
+  const asked = async (client: string, recipient: string): Promise<string> => {
+    const { value } = await house.run(`DSPSMTPDCN CLIENT('${client}') RCP('${recipient}')`);
+    const { verdict, rule } = value as { readonly verdict: string; readonly rule: string };
+    return `${verdict} ${rule}`;
+  };
   const done = async (command: string): Promise<string> => {
     const { ok, messages, output } = await house.run(command);
     assert.ok(ok, `${command}: ${messages.map(({ text }) => text).join(" ")}`);
@@ -16,21 +21,37 @@ test("the operator's day, word for word", async () => {
   };
   assert.match(await done("WRKACTJOB SBS(QSYSWRK)"), /SMTP is active[^]*QTSMTPSRVD[^]*SELW[^]*QTSMTPCLTD/);
   assert.match(await done("CHGSMTPA ALWRLY(*NONE)"), /Nobody may relay\. Mail for local domains still flows\./);
+  assert.equal(await asked("10.100.1.2", "bob@example.net"), "refuse ALWRLY");
+  assert.equal(await asked("10.100.1.2", "bob@example.com"), "local LOCAL");
   assert.match(
     await done("ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.100.1.2') SUBNETMASK('255.255.255.255')"),
     /^SMR0101 Entry 10\.100\.1\.2\/32 added to \*ACCEPT\. Covers 1 address\. Version 1\.$/m,
   );
   assert.match(await done("CHGSMTPA ALWRLY(*LIST)"), /Clients on \*ACCEPT may relay: 1 address\./);
+  assert.equal(await asked("10.100.1.2", "bob@example.net"), "relay ACCEPT");
+  assert.equal(await asked("10.100.1.3", "bob@example.net"), "refuse NO-MATCH");
+  assert.equal(await asked("10.100.1.1", "bob@example.net"), "refuse NO-MATCH");
+  assert.equal(await asked("10.100.3.9", "bob@example.com"), "local LOCAL");
   assert.match(await done("ADDSMTPLE TYPE(*REJECT) INTNETADR('10.100.3.0') SUBNETMASK('255.255.255.0')"), /10\.100\.3\.0 to 10\.100\.3\.255, 256 addresses/);
+  assert.equal(await asked("10.100.3.9", "bob@example.com"), "refuse-connection REJECT");
+  assert.equal(await asked("10.100.2.255", "bob@example.com"), "local LOCAL");
   await done("ADDSMTPLE TYPE(*NEAR) HOSTNAME('partner.example')");
   await done("ADDSMTPLE TYPE(*NEAR) INTNETADR('10.100.4.0') SUBNETMASK('255.255.255.0')");
   await done("CHGSMTPA ALWRLY(*NEAR)");
+  assert.equal(await asked("10.100.1.2", "bob@example.net"), "refuse NO-MATCH");
+  assert.equal(await asked("10.100.1.2", "bob@partner.example"), "relay NEAR");
+  assert.equal(await asked("10.100.1.2", "bob@sub.partner.example"), "refuse NO-MATCH");
+  assert.equal(await asked("10.100.4.200", "bob@example.net"), "relay NEAR");
   await done("CHGSMTPA ALWRLY(*BOTH)");
+  assert.equal(await asked("10.100.1.2", "bob@example.net"), "relay ACCEPT");
+  assert.equal(await asked("10.100.1.3", "bob@example.net"), "refuse NO-MATCH");
   const version = policy.version();
   const refused = await house.run("CHGSMTPA ALWRLY(*ALL)");
   assert.ok(!refused.ok && policy.version() === version && policy.attributes().ALWRLY === "*BOTH");
-  assert.match(refused.messages[0]?.text ?? "", /[\d,]{7,} addresses.*CONFIRM\(\*YES\)/);
+  assert.match(refused.messages[0]?.text ?? "", / would let in over 2\^128 addresses\. .*CONFIRM\(\*YES\)/);
   await done("CHGSMTPA ALWRLY(*ALL) CONFIRM(*YES)");
+  assert.equal(await asked("10.100.1.3", "bob@example.net"), "relay ALWRLY");
+  assert.equal(await asked("10.100.3.9", "bob@example.net"), "refuse-connection REJECT");
   await done("CHGSMTPA ALWRLY(*LIST)");
   const list = await done("WRKSMTPLE OUTPUT(*PRINT)");
   assert.match(list, /\*ACCEPT[^]*10\.100\.1\.2 +255\.255\.255\.255 +1 +0 +never[^]*Added by ops, 2026-11-24T04:20:35Z/);
@@ -39,6 +60,7 @@ test("the operator's day, word for word", async () => {
   assert.ok(!wrong.ok && wrong.messages[0]?.text.includes("SUBNETMASK('255.255.255.0')"));
   await done("RMVSMTPLE TYPE(*ACCEPT) INTNETADR('10.100.1.2')");
   assert.deepEqual(policy.entries("*ACCEPT"), []);
+  assert.equal(await asked("10.100.1.2", "bob@example.net"), "refuse NO-MATCH");
   await done("SNDSMTPEMM RCP(('ops@example.net')) SUBJECT('Backup') NOTE('done')");
   await done("SNDDST TYPE(*LMSG) TOINTNET(('ops@example.net')) DSTD('Backup') LONGMSG('done')");
   assert.equal(house.submissions.length, 2);
@@ -107,9 +129,10 @@ test("a prompt is shown in place of the deed", async () => {
 
 test("answers carry their value as JSON", async () => {
   const { house } = await newHouse();
+  await house.run("CHGSMTPA ALWRLY(*LIST)");
   const { value } = await house.run("ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.1.0.0/16') TEXT('ERP') EXPDATE('2027-01-01')");
   assert.deepEqual(JSON.parse(JSON.stringify(value)), {
-    version: 1,
+    version: 2,
     entry: {
       id: "E1",
       list: "*ACCEPT",
@@ -139,7 +162,7 @@ ADDSMTPLE TYPE(*NEAR) HOSTNAME('old.example') TEXT('y')
     "CHGSMTPLE TYPE(*NEAR) HOSTNAME('old.example') TEXT('y')",
     "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.1.1.1') SUBNETMASK('255.255.255.255') TEXT('ERP')",
   ];
-  assert.deepEqual(ids(checkPolicyFile(operations, file)), ["SMR0708"]);
+  assert.deepEqual(ids(checkPolicyFile(operations, file)), ["SMR0708", "SMR0134"]);
   assert.deepEqual(diffPolicyFile(operations, file).value, lines);
   assert.equal(operations.policy.version(), 2);
   const applied = await applyPolicy(operations, file, "ops", false);

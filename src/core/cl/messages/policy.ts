@@ -141,7 +141,7 @@ export const POLICY = {
   },
   SMR0132: {
     severity: 10,
-    text: "&1 has no effect: *REJECT &2 covers all of it.",
+    text: "&1 has no effect: &2 covers all of it.",
     cause: "*REJECT is asked first, at connect, and its clients get no further.",
     recovery: "Remove one of them.",
   },
@@ -153,8 +153,8 @@ export const POLICY = {
   },
   SMR0134: {
     severity: 10,
-    text: "&1 has no effect now: &2",
-    cause: "The entry is kept, but what is set at present does not ask its list.",
+    text: "&1 has no effect on relaying now: &2.",
+    cause: "The entry is kept, but with the present attributes no relay decision is made by it.",
     recovery: "CHGSMTPA ALWRLY(*LIST), (*NEAR) or (*BOTH) says which lists are asked.",
   },
   SMR0135: {
