@@ -8,13 +8,17 @@ export type Domain = Brand<string, "Domain">;
 export type DomainFault =
   "empty" | "empty-label" | "label-too-long" | "domain-too-long" | "character" | "not-idna" | "numeric";
 
+/** RFC 5321 §4.5.3.1.2: what is longer as received has more octets than any domain. It bounds the work of the mapping too. */
+const RECEIVED_MAX = 255;
+
 /**
  * Reads a domain of RFC 5321 §4.1.2 or its U-label form (RFC 6531). One trailing dot is dropped. A name whose last label
  * is all digits is refused: it is a mistyped address, never a host (RFC 3696 §2).
  */
 export function parseDomain(text: string): Result<Domain, DomainFault> {
-  if (text.length > 1024) return err("domain-too-long");
-  let name = text.endsWith(".") ? text.slice(0, -1) : text;
+  if (text.length > RECEIVED_MAX) return err("domain-too-long");
+  const rooted = text.endsWith(".");
+  let name = rooted ? text.slice(0, -1) : text;
   if (name === "") return err(text === "" ? "empty" : "empty-label");
   if (needsIdna(name)) {
     const mapped = tr46.toASCII(name, {
@@ -25,7 +29,8 @@ export function parseDomain(text: string): Result<Domain, DomainFault> {
       verifyDNSLength: false,
     });
     if (mapped === null || mapped === "") return err("not-idna");
-    name = mapped.endsWith(".") ? mapped.slice(0, -1) : mapped;
+    // The ideographic full stop (U+3002) and its like become dots.
+    name = !rooted && mapped.endsWith(".") ? mapped.slice(0, -1) : mapped;
   }
   return checkLabels(name.toLowerCase());
 }
