@@ -13,6 +13,9 @@ import { ended, eventually, run, type RunResult } from "./programs.ts";
 export const repository = resolve(import.meta.dirname, "../..");
 const program = join(repository, "src/main.ts");
 
+/** The program is started hundreds of times: what Node compiled once it need not compile again. */
+const compileCache = { NODE_COMPILE_CACHE: join(tmpdir(), "relaykeeper-compile-cache") };
+
 export interface ListenerOptions {
   /** Port 0 is a free one. */
   readonly address?: string;
@@ -83,6 +86,7 @@ export async function relaykeeper(directory: string, args: readonly string[], in
   return await run(process.execPath, [program, ...args, "--data-dir", join(directory, "data")], {
     input,
     cwd: directory,
+    env: compileCache,
   });
 }
 
@@ -99,7 +103,7 @@ export class Relay {
     this.#keep = options.directory !== undefined;
     this.child = spawn(process.execPath, [program, "serve", "--config", join(directory, "relaykeeper.toml")], {
       cwd: directory,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...compileCache, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#ended = ended(this.child);
