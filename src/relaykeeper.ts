@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Config } from "./config.ts";
+import { isBug } from "./core/base/assert.ts";
 import { err, ok, type Result } from "./core/base/result.ts";
 import { createQueueIds } from "./core/queue/queue-ids.ts";
 import { openConsole, type Console } from "./adapters/console/console.ts";
@@ -236,7 +237,11 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     operations,
     checkStore: () => store.spool.check(),
     serveSession: (stream: Duplex) => listeners.serveStream(stream),
-    onFault: (fault, request) => around.log.error(`${request}: ${describe(fault)}`),
+    onFault: (fault, request) => {
+      around.log.error(`${request}: ${describe(fault)}`);
+      if (isBug(fault)) around.crash(fault);
+    },
+    memory: receiver.budget,
   });
   return new House({
     config,

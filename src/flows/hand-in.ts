@@ -1,19 +1,38 @@
-import { formatCount } from "../core/base/count.ts";
 import { message } from "../core/cl/messages.ts";
+import { parseDomain } from "../core/mail/domain.ts";
 import type { Envelope, ReversePath } from "../core/mail/envelope.ts";
+import { recipientsOfHeader, withoutBcc } from "../core/mail/header-recipients.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { parseMailbox, PATH_FAULTS } from "../core/mail/path.ts";
 import type { Answer } from "./commands/answer.ts";
 import { answer, say } from "./commands/answer.ts";
-import { envelopeOf, hasDotLines, senderOf, sizeMaxOctets, submitAnswer } from "./commands/send.ts";
+import { contentOf, envelopeOf, senderOf, sizeMaxOctets, submitAnswer, tooLarge } from "./commands/send.ts";
 import type { CommandResult } from "./operate.ts";
 import type { Operations } from "./operations.ts";
+
+/** Recipients of one message that is handed in. */
+export const RECIPIENTS_MAX = 100_000;
+/** A message that is handed in is in memory as a whole; a larger one comes in by SMTP. */
+const HAND_IN_OCTETS_MAX = 256 * 1_048_576;
+
+/** The largest message that can be handed in now. */
+export function handInOctetsMax(operations: Operations): number {
+  return Math.min(sizeMaxOctets(operations), HAND_IN_OCTETS_MAX);
+}
+
+/** What a program must know before it hands in a message. */
+export function handInTerms(operations: Operations): CommandResult {
+  const value = { hostname: operations.server.status().hostname, messageOctetsMax: handInOctetsMax(operations) };
+  return { ok: true, messages: [], output: "", value };
+}
 
 /** A whole message of a local program. */
 export interface HandedIn {
   /** Null: the user at this host. `""` is the null reverse-path. */
   readonly from: string | null;
   readonly to: readonly string[];
+  /** The header names recipients too, and its Bcc fields are nobody else's business (`sendmail -t`). */
+  readonly recipientsFromHeader: boolean;
   /** Header and body; line ends of any kind. */
   readonly octets: Uint8Array;
 }
@@ -28,25 +47,20 @@ async function submit(operations: Operations, mail: HandedIn, by: string): Promi
   const { hostname } = operations.server.status();
   const sender = readSender(mail.from, by, hostname);
   if (sender.kind === "fault") return sender.answer;
-  const recipients = readRecipients(mail.to.map((address) => qualified(address, hostname)));
+  const recipients = readRecipients(mail, hostname);
   if (recipients.faults.length > 0) {
     return answer(recipients.faults.map((address) => message("SMR0504", address)));
   }
-  if (recipients.mailboxes.length === 0) return say("SMR0503", "there is no recipient.");
-  const { octets } = mail;
-  if (octets.length > sizeMaxOctets(operations))
-    return say("SMR0506", formatCount(operations.policy.attributes().MAXEMMSIZE));
-  const content = {
-    kind: "memory",
-    chunks: [octets],
-    sizeOctets: octets.length,
-    dotLines: hasDotLines(octets),
-  } as const;
+  if (recipients.mailboxes.length === 0) return say("SMR0507");
+  const octetsMax = handInOctetsMax(operations);
+  if (mail.octets.length > octetsMax) return tooLarge(octetsMax);
+  const octets = mail.recipientsFromHeader ? withoutBcc(mail.octets) : mail.octets;
   const envelope: Envelope = {
     ...envelopeOf(sender.reversePath, recipients.mailboxes),
     body: octets.some((octet) => octet > 127) ? "8BITMIME" : "7BIT",
   };
-  return submitAnswer(await operations.submit.submit({ envelope, content, by }), recipients.mailboxes.length);
+  const submission = { envelope, content: contentOf(octets), by };
+  return submitAnswer(await operations.submit.submit(submission), recipients.mailboxes.length);
 }
 
 type Sender =
@@ -66,13 +80,22 @@ function qualified(address: string, hostname: string): string {
 }
 
 /** Each recipient once; those that are no addresses apart. */
-function readRecipients(to: readonly string[]): { mailboxes: readonly Mailbox[]; faults: readonly string[] } {
+function readRecipients(
+  { to, recipientsFromHeader, octets }: HandedIn,
+  hostname: string,
+): { mailboxes: readonly Mailbox[]; faults: readonly string[] } {
   const mailboxes = new Map<string, Mailbox>();
   const faults: string[] = [];
   for (const address of to) {
-    const mailbox = parseMailbox(address);
+    const mailbox = parseMailbox(qualified(address, hostname));
     if (mailbox.ok) mailboxes.set(formatMailbox(mailbox.value), mailbox.value);
     else faults.push(address);
+  }
+  const home = parseDomain(hostname);
+  if (recipientsFromHeader && home.ok) {
+    const named = recipientsOfHeader(octets, home.value, RECIPIENTS_MAX);
+    for (const mailbox of named.recipients) mailboxes.set(formatMailbox(mailbox), mailbox);
+    faults.push(...named.faulty);
   }
   return { mailboxes: [...mailboxes.values()], faults };
 }

@@ -1,4 +1,4 @@
-import { AssertionFault } from "../core/base/assert.ts";
+import { AssertionFault, isBug } from "../core/base/assert.ts";
 import type { Json } from "../core/base/json.ts";
 import { readCommand, type ReadCommand } from "../core/cl/command.ts";
 import { message, type Diagnostic, type Message } from "../core/cl/messages.ts";
@@ -119,10 +119,6 @@ async function execute(
     if (!(error instanceof Error) || isBug(error)) throw error;
     return answer([message("SMR0901", command.definition.name, error.message)]);
   }
-}
-
-function isBug(error: Error): boolean {
-  return error instanceof AssertionFault || error instanceof TypeError || error instanceof ReferenceError;
 }
 
 /** Diagnostics end in the escape message that names the command. */

@@ -1,14 +1,7 @@
 import { counted } from "../core/base/count.ts";
 import { message, type Message } from "../core/cl/messages.ts";
-import {
-  asNewEntry,
-  diffPolicy,
-  formatPolicy,
-  parsePolicy,
-  type FileFault,
-  type ParsedPolicy,
-} from "../core/cl/policy-text.ts";
-import type { PolicyChange } from "../core/policy/policy.ts";
+import { diffPolicy, formatPolicy, parsePolicy, type FileFault, type ParsedPolicy } from "../core/cl/policy-text.ts";
+import { asNewEntry, type PolicyChange } from "../core/policy/policy.ts";
 import { sealingOf } from "./commands/answer.ts";
 import { describeRelay } from "./commands/attributes.ts";
 import { findingJson } from "./commands/list-entries.ts";

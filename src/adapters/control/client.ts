@@ -44,7 +44,11 @@ export class ControlClient {
 
   /** Hands in a whole message. */
   async send(
-    envelope: { readonly from: string | null; readonly to: readonly string[] },
+    envelope: {
+      readonly from: string | null;
+      readonly to: readonly string[];
+      readonly recipientsFromHeader?: boolean;
+    },
     message: Uint8Array,
   ): Promise<Result<WireResult, string>> {
     const octets = Buffer.concat([Buffer.from(`${JSON.stringify(envelope)}\n`), message]);

@@ -4,13 +4,14 @@
  */
 import { z } from "zod";
 import { err, ok, type Result } from "../../core/base/result.ts";
-import type { HandedIn } from "../../flows/hand-in.ts";
+import { RECIPIENTS_MAX, type HandedIn } from "../../flows/hand-in.ts";
 
 export const MESSAGE_TYPE = "application/vnd.relaykeeper.message";
 
 const envelope = z.strictObject({
   from: z.string().max(1_000).nullable(),
-  to: z.array(z.string().max(1_000)).max(100_000),
+  to: z.array(z.string().max(1_000)).max(RECIPIENTS_MAX),
+  recipientsFromHeader: z.boolean().default(false),
 });
 
 const LF = 0x0a;

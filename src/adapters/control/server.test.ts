@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
-import { request } from "node:http";
+import { request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Duplex } from "node:stream";
+import { formatMailbox } from "../../core/mail/mailbox.ts";
 import { reply } from "../../core/mail/reply.ts";
 import { DEFAULT_ATTRIBUTES } from "../../core/policy/policy.ts";
 import type { QueueId } from "../../core/queue/message.ts";
@@ -34,6 +35,7 @@ const status: ServerStatus = {
 const house = {
   acts: [] as [string, QueueFilter, string][],
   submissions: [] as Submission[],
+  memory: { limitOctets: 1_000_000, usedOctets: 0 },
   submitAnswer: { kind: "queued", id: 35 as QueueId, refused: [] } as SubmitAnswer,
   storeFaults: [] as string[],
   sessions: [] as [Duplex, string][],
@@ -102,6 +104,7 @@ before(async () => {
       house.sessions.push([stream, by]);
       stream.write("220 relay.example\r\n");
     },
+    memory: house.memory,
     onFault: (fault) => house.faults.push(fault),
   });
   const opened = await server.open(path);
@@ -238,6 +241,22 @@ async function statusOf(method: string, target: string, body: string, type: stri
   return answer.statusCode;
 }
 
+/** What a message is told that says so much of its length, before any of it is sent. */
+async function announce(headers: Record<string, string>): Promise<{ readonly status: number; readonly id: string }> {
+  const asked = request({
+    socketPath: path,
+    method: "POST",
+    path: "/v1/send",
+    headers: { "Content-Type": "application/vnd.relaykeeper.message", ...headers },
+  });
+  asked.flushHeaders();
+  const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  const result = JSON.parse(Buffer.concat(await answer.toArray()).toString()) as WireResult;
+  asked.on("error", () => undefined);
+  asked.destroy();
+  return { status: answer.statusCode ?? 0, id: result.messages[0]?.id ?? "" };
+}
+
 describe("ControlServer takes mail", () => {
   const message = Buffer.from("Subject: x\n\nbody\n.\n");
 
@@ -261,6 +280,34 @@ describe("ControlServer takes mail", () => {
     await answered(client.send({ from: "", to: ["b@y.example"] }, Buffer.from("Subject: ü\n\n")));
     assert.equal(house.submissions[0]?.envelope.reversePath, null);
     assert.equal(house.submissions[0]?.envelope.body, "8BITMIME");
+  });
+
+  test("to the recipients of its header, without the blind ones in it", async () => {
+    const text = Buffer.from("To: Ann <a@y.example>, root\nBcc: b@y.example\n\nbody\n");
+    const sent = await answered(client.send({ from: "a@x.example", to: [], recipientsFromHeader: true }, text));
+    assert.ok(sent.ok, JSON.stringify(sent));
+    const [submission] = house.submissions;
+    assert.deepEqual(
+      submission?.envelope.recipients.map(({ forwardPath }) => formatMailbox(forwardPath)),
+      ["a@y.example", "root@relay.example", "b@y.example"],
+    );
+    assert.ok(submission?.content.kind === "memory");
+    assert.equal(Buffer.concat(submission.content.chunks).toString(), "To: Ann <a@y.example>, root\n\nbody\n");
+    const nobody = await answered(client.send({ from: "a@x.example", to: [], recipientsFromHeader: true }, message));
+    assert.equal(nobody.messages[0]?.id, "SMR0507");
+  });
+
+  test("no larger than MAXEMMSIZE and no more at once than there is memory for", async () => {
+    const terms = await answered(client.get("/v1/send"));
+    assert.deepEqual(terms.value, { hostname: "relay.example", messageOctetsMax: 51_200 * 1_024 });
+    const length = (octets: number) => ({ "Content-Length": String(octets) });
+    assert.deepEqual(await announce(length(80 * 1_048_576)), { status: 413, id: "SMR0506" });
+    assert.deepEqual(await announce({ "Transfer-Encoding": "chunked" }), { status: 411, id: "SMR0831" });
+    house.memory.usedOctets = 999_999;
+    assert.deepEqual(await announce(length(5_000)), { status: 503, id: "SMR0508" });
+    house.memory.usedOctets = 0;
+    assert.ok((await answered(client.send({ from: "a@x.example", to: ["b@y.example"] }, message))).ok);
+    assert.equal(house.memory.usedOctets, 0);
   });
 
   test("and tells who was refused", async () => {

@@ -1,9 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { formatCount } from "../../core/base/count.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { message } from "../../core/cl/messages.ts";
-import { handIn } from "../../flows/hand-in.ts";
+import { say, type Answer } from "../../flows/commands/answer.ts";
+import { tooLarge } from "../../flows/commands/send.ts";
+import { handIn, handInOctetsMax, handInTerms } from "../../flows/hand-in.ts";
 import type { CommandResult } from "../../flows/operate.ts";
 import { MESSAGE_TYPE, readMessage } from "./message-format.ts";
 import { addRoutes, callerOf, invalid, type ControlParts } from "./routes.ts";
@@ -12,6 +15,8 @@ import { clearSocketFile, protectSocketFile } from "./socket-file.ts";
 export interface ControlServerParts extends ControlParts {
   /** Speaks SMTP with a local program (`sendmail -bs`), as with client 127.0.0.1. The stream is the session's from here on. */
   serveSession(stream: Duplex, by: string): void;
+  /** Octets of messages that are being taken in, over all ways in. */
+  readonly memory: { readonly limitOctets: number; usedOctets: number };
   /** A request failed for a reason that is not the caller's. */
   onFault(fault: unknown, request: string): void;
 }
@@ -23,10 +28,8 @@ export const SMTP_PROTOCOL = "smtp";
 const BODY_OCTETS_MAX = 1_048_576;
 /** The envelope in front of a message. */
 const ENVELOPE_OCTETS_MAX = 16 * 1_048_576;
-/** What MAXEMMSIZE allows is asked of the whole message; one above this never gets so far. */
-const MESSAGE_OCTETS_MAX = 256 * 1_048_576;
-/** Messages of local programs that are in memory at once; the next is told to come again. */
-const MESSAGES_MAX = 16;
+/** A message is in memory about so many times while it is taken in: as it came, and as it is kept. */
+const COPIES = 2;
 const CONNECTIONS_MAX = 256;
 
 /** The API on `DIR/control.sock`. */
@@ -69,23 +72,44 @@ export class ControlServer {
 
   #addSend(): void {
     const { operations } = this.#parts;
-    let underWay = 0;
-    const bodyLimit = ENVELOPE_OCTETS_MAX + MESSAGE_OCTETS_MAX;
-    this.#app.addHook("onRequest", async (request, reply) => {
-      if (request.url !== "/v1/send") return;
-      if (underWay >= MESSAGES_MAX) {
-        return await reply.status(503).send(busy());
-      }
-      underWay++;
-      reply.raw.once("close", () => underWay--);
-    });
-    this.#app.post("/v1/send", { bodyLimit }, async (request, reply): Promise<CommandResult> => {
-      const read = readMessage(request.body);
-      const by = callerOf(request);
-      const result = read.ok ? await handIn(operations, read.value, by) : invalid(read.error);
-      if (!result.ok) reply.status(read.ok ? 422 : 400);
-      return result;
-    });
+    const admit = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+      const refusal = this.#admit(request, reply);
+      // The rest of the body is not read.
+      return refusal
+        ? await reply.status(refusal.status).header("Connection", "close").send(refusal.result)
+        : undefined;
+    };
+    this.#app.get("/v1/send", async () => handInTerms(operations));
+    this.#app.post(
+      "/v1/send",
+      { bodyLimit: Number.MAX_SAFE_INTEGER, onRequest: admit },
+      async (request, reply): Promise<CommandResult> => {
+        const read = readMessage(request.body);
+        const result = read.ok ? await handIn(operations, read.value, callerOf(request)) : invalid(read.error);
+        if (!result.ok) reply.status(read.ok ? 422 : 400);
+        return result;
+      },
+    );
+  }
+
+  /** Whether a message may come in, by what it says of its length: judged before it is read, and counted until it is done. */
+  #admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): { readonly status: number; readonly result: CommandResult } | null {
+    const { operations, memory } = this.#parts;
+    const octets = Number(request.headers["content-length"]);
+    if (!Number.isSafeInteger(octets)) return { status: 411, result: invalid("Content-Length is needed") };
+    const octetsMax = handInOctetsMax(operations);
+    if (octets > octetsMax + ENVELOPE_OCTETS_MAX) return { status: 413, result: refused(tooLarge(octetsMax)) };
+    const counted = octets * COPIES;
+    // One that is larger than all of the memory comes in where it is alone.
+    if (memory.usedOctets > 0 && memory.usedOctets + counted > memory.limitOctets) {
+      return { status: 503, result: refused(say("SMR0508", formatCount(Math.ceil(octets / 1_024)))) };
+    }
+    memory.usedOctets += counted;
+    reply.raw.once("close", () => (memory.usedOctets -= counted));
+    return null;
   }
 
   /** The edge of a request. What is a bug, and what becomes of the process then, `onFault` knows. */
@@ -115,8 +139,8 @@ export class ControlServer {
   }
 }
 
-function busy(): CommandResult {
-  return failed("send", "too many messages are handed in at this moment; try again.");
+function refused(answer: Answer): CommandResult {
+  return { ...answer, ok: false };
 }
 
 function failed(what: string, reason: string): CommandResult {

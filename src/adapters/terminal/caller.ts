@@ -17,7 +17,11 @@ export interface RelayClient {
   post(path: string, body: object): Promise<Result<RelayAnswer, string>>;
   delete(path: string): Promise<Result<RelayAnswer, string>>;
   send(
-    envelope: { readonly from: string | null; readonly to: readonly string[] },
+    envelope: {
+      readonly from: string | null;
+      readonly to: readonly string[];
+      readonly recipientsFromHeader?: boolean;
+    },
     message: Uint8Array,
   ): Promise<Result<RelayAnswer, string>>;
   openSession(): Promise<Result<Duplex, string>>;

@@ -1,7 +1,6 @@
-import { EXIT, readInput, report, reportUsage, say, type Runner } from "./caller.ts";
+import { EXIT, readInput, report, reportUnreachable, reportUsage, say, type Runner } from "./caller.ts";
+import { askTerms, tooLarge } from "./hand-in-terms.ts";
 import { encodedWords, formatFrom } from "./mail-header.ts";
-
-const MESSAGE_OCTETS_MAX = 256 * 1_048_576;
 
 /** send: a whole message from standard input, or one that is made of --subject and --body. */
 export const send: Runner = async (call, caller, relay) => {
@@ -13,9 +12,11 @@ export const send: Runner = async (call, caller, relay) => {
   const from = options.text("from");
   const subject = options.text("subject");
   const body = options.text("body");
-  const input = body === undefined ? await readInput(caller.input, MESSAGE_OCTETS_MAX) : Buffer.from(body);
+  const terms = await askTerms(relay);
+  if (!terms.ok) return reportUnreachable(terms.error, caller);
+  const input = body === undefined ? await readInput(caller.input, terms.value.messageOctetsMax) : Buffer.from(body);
   if (input === null) {
-    say(caller, "the message is too large");
+    say(caller, `SMR0506 ${tooLarge(terms.value)}`);
     return EXIT.refused;
   }
   const made = subject !== undefined || body !== undefined;

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { readCommandLine } from "./arguments.ts";
 import type { Caller, RelayAnswer, RelayClient } from "./caller.ts";
-import { encodedWords, formatFrom, readLocalMessage, recipientsOf, writeLocalMessage } from "./mail-header.ts";
+import { encodedWords, formatFrom, scanLocalHeader, withField, withoutMailboxLine } from "./mail-header.ts";
 import { readSendmailOptions } from "./sendmail-options.ts";
 import { beforeLoneDot, exitStatusOf, sendmail } from "./sendmail.ts";
 
@@ -36,44 +36,36 @@ describe("readSendmailOptions()", () => {
   }
 });
 
-const message = (text: string) => readLocalMessage(Buffer.from(text));
-
-describe("readLocalMessage()", () => {
-  test("finds the recipients of To, Cc and Bcc, folded, in groups, with names and comments", () => {
-    const to = 'To: "Last, First" <a@x.example>,\n b@x.example (a comment)\nCC: team: c@x.example, <d@x.example>;\n';
-    const found = recipientsOf(message(`${to}Bcc: e@x.example\nSubject: to: nobody\n\nTo: not@x.example\n`));
-    assert.deepEqual(found, ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"]);
-  });
-
-  test("takes the Resent- fields where there are some", () => {
-    assert.deepEqual(recipientsOf(message("To: a@x.example\nResent-To: b@x.example\n\n")), ["b@x.example"]);
-  });
-
-  test("takes a quoted at for what it is", () => {
-    assert.deepEqual(recipientsOf(message('To: "v@outside.example x"@inside.example\n\n')), [
-      '"v@outside.example x"@inside.example',
-    ]);
-  });
-
-  test("takes a bare user for a recipient", () => {
-    assert.deepEqual(recipientsOf(message("To: root\n\n")), ["root"]);
-  });
-
-  const written: [what: string, text: string, more: string[], expected: string][] = [
-    ["nothing is changed", "A: 1\r\nB:2\r\n c\r\n\r\nbody\n", [], "A: 1\r\nB:2\r\n c\r\n\r\nbody\n"],
-    ["Bcc goes", "A: 1\nBcc: x\n y\nB: 2\n\nbody", [], "A: 1\nB: 2\n\nbody"],
-    ["a field is added", "A: 1\n\nbody", ["From: f"], "From: f\nA: 1\n\nbody"],
-    ["text without a header", "hello\nworld\n", ["From: f"], "From: f\n\nhello\nworld\n"],
-    ["text that begins with an empty line", "\nTo: x\n", ["From: f"], "From: f\n\nTo: x\n"],
-    ["a header that is broken off", "A: 1\nno field\n", ["From: f"], "From: f\nA: 1\n\nno field\n"],
-    ["a From line of a mailbox", "From a@b Tue\nA: 1\n\nbody", [], "A: 1\n\nbody"],
-    ["a header alone", "A: 1", ["From: f"], "From: f\nA: 1\n\n"],
+test("scanLocalHeader() tells header and From field", () => {
+  const cases: [text: string, hasHeader: boolean, hasFrom: boolean][] = [
+    ["A: 1\nFrom: x\n\nbody", true, true],
+    ["A: 1\r\n folded\r\nFROM : x\r\n\r\nbody", true, true],
+    ["A: 1\n\nFrom: x\n", true, false],
+    ["A: 1\nno field\nFrom: x\n", true, false],
+    ["hello\nFrom: x\n", false, false],
+    ["\nFrom: x\n", false, false],
+    ["From: x", true, true],
+    ["", false, false],
   ];
-  for (const [what, text, more, expected] of written) {
-    test(`writes it again: ${what}`, () => {
-      assert.equal(writeLocalMessage(message(text), more, true).toString(), expected);
-    });
+  for (const [text, hasHeader, hasFrom] of cases) {
+    assert.deepEqual(scanLocalHeader(Buffer.from(text)), { hasHeader, hasFrom }, text);
   }
+});
+
+test("withField() puts a field in front, with an empty line where there is no header", () => {
+  const cases: [text: string, expected: string][] = [
+    ["A: 1\n\nbody", "From: f\nA: 1\n\nbody"],
+    ["hello\nworld\n", "From: f\n\nhello\nworld\n"],
+    ["\nTo: x\n", "From: f\n\nTo: x\n"],
+  ];
+  for (const [text, expected] of cases) assert.equal(withField(Buffer.from(text), "From: f").toString(), expected);
+});
+
+test("withoutMailboxLine() takes the From line of a mailbox file away and nothing else", () => {
+  for (const text of ["A: 1\n\nFrom b\n", "From: x\n", "From nobody, no line"]) {
+    assert.equal(withoutMailboxLine(Buffer.from(text)).toString(), text);
+  }
+  assert.equal(withoutMailboxLine(Buffer.from("From a@b Tue\nA: 1\n")).toString(), "A: 1\n");
 });
 
 test("formatFrom() quotes and encodes names", () => {
@@ -114,6 +106,7 @@ describe("sendmail()", () => {
   interface Sent {
     readonly from: string | null;
     readonly to: readonly string[];
+    readonly recipientsFromHeader: boolean;
     readonly text: string;
   }
 
@@ -135,8 +128,9 @@ describe("sendmail()", () => {
       ...part,
     });
     const relay = {
-      get: async () => ok(whole({ value: { hostname: "relay.example" } })),
-      send: async (envelope: { from: string | null; to: readonly string[] }, octets: Uint8Array) => {
+      get: async () =>
+        answer.ok ? ok(whole({ value: { hostname: "relay.example", messageOctetsMax: 1_024 } })) : answer,
+      send: async (envelope: Omit<Sent, "text">, octets: Uint8Array) => {
         sent.push({ ...envelope, text: Buffer.from(octets).toString() });
         return answer.ok ? ok(whole(answer.value)) : answer;
       },
@@ -159,7 +153,7 @@ describe("sendmail()", () => {
     const input = "From: root (Cron Daemon)\nTo: root\nSubject: x\n\n.\nbody\n";
     const { status, sent, errors } = await run(["-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root"], input, ok({}));
     assert.equal(status, 0, errors);
-    assert.deepEqual(sent, [{ from: null, to: ["root"], text: input }]);
+    assert.deepEqual(sent, [{ from: null, to: ["root"], recipientsFromHeader: false, text: input }]);
   });
 
   test("adds From where it lacks", async () => {
@@ -168,11 +162,26 @@ describe("sendmail()", () => {
     assert.equal(sent[0]?.text, "From: A B <root@relay.example>\nSubject: s\n\nb\n");
   });
 
+  test("leaves the recipients of the header to the relay", async () => {
+    const { sent } = await run(["-ti", "<x@y.example>"], "From: f\nBcc: b@x.example\n\n", ok({}));
+    assert.deepEqual(sent[0]?.to, ["x@y.example"]);
+    assert.equal(sent[0]?.recipientsFromHeader, true);
+  });
+
+  test("refuses what is too large before it is all read", async () => {
+    const { status, sent, errors } = await run(["a@b.example"], "x".repeat(1_025), ok({}));
+    assert.equal(status, 69);
+    assert.deepEqual(sent, []);
+    assert.match(errors, /larger than 1 kilobytes/);
+  });
+
+  const said = (id: string) => ok({ ok: false, messages: [{ id, severity: 40, text: "no" }] });
   const refused = (reply: string) =>
     ok({ ok: false, messages: [{ id: "SMR0503", severity: 40, text: reply }], value: { refused: [{ reply }] } });
   const statuses: [string, string[], string, Result<Partial<RelayAnswer>, string>, number][] = [
     ["no recipient", [], "x", ok({}), 64],
-    ["no recipient in the header", ["-t"], "Subject: s\n\n", ok({}), 64],
+    ["no recipient in the header", ["-t"], "Subject: s\n\n", said("SMR0507"), 64],
+    ["no room", ["a@b.example"], "x", said("SMR0508"), 75],
     ["an option that is none", ["-y"], "x", ok({}), 64],
     ["no relay", ["a@b.example"], "x", err("nobody answers"), 75],
     ["-bs without relay", ["-bs"], "", ok({}), 75],

@@ -1,7 +1,8 @@
 import { printable } from "../../core/base/printable.ts";
 import type { Result } from "../../core/base/result.ts";
 import { readInput, say, type Caller, type RelayAnswer, type RelayClient, type Runner } from "./caller.ts";
-import { formatFrom, hasField, readLocalMessage, recipientsOf, writeLocalMessage } from "./mail-header.ts";
+import { askTerms, tooLarge } from "./hand-in-terms.ts";
+import { formatFrom, scanLocalHeader, withField, withoutMailboxLine } from "./mail-header.ts";
 import { readSendmailOptions, type SendmailOptions } from "./sendmail-options.ts";
 import { flushQueue, listQueue } from "./simple-verbs.ts";
 
@@ -9,14 +10,11 @@ import { flushQueue, listQueue } from "./simple-verbs.ts";
 export const SYSEXITS = {
   ok: 0,
   usage: 64,
-  dataError: 65,
   noUser: 67,
   unavailable: 69,
   temporary: 75,
   noPermission: 77,
 } as const;
-
-const MESSAGE_OCTETS_MAX = 256 * 1_048_576;
 
 /** sendmail, for cron, PHP, Perl and whatever else knows it. */
 export const sendmail: Runner = async (call, caller, relay) => {
@@ -49,18 +47,20 @@ async function handIn(options: SendmailOptions, caller: Caller, relay: RelayClie
   if (options.recipients.length === 0 && !options.recipientsFromHeader) {
     return usage(caller, "no recipient was given; -t takes them from the header");
   }
-  const input = await readInput(caller.input, MESSAGE_OCTETS_MAX);
+  const terms = await askTerms(relay);
+  if (!terms.ok) return tell(terms, caller);
+  const input = await readInput(caller.input, terms.value.messageOctetsMax);
   if (input === null) {
-    say(caller, "sendmail: the message is too large");
-    return SYSEXITS.dataError;
+    say(caller, `sendmail: ${tooLarge(terms.value)}`);
+    return SYSEXITS.unavailable;
   }
-  const message = readLocalMessage(options.ignoreDots ? input : beforeLoneDot(input));
-  const named = options.recipientsFromHeader ? recipientsOf(message) : [];
-  const to = [...new Set([...options.recipients.map(withoutBrackets), ...named])];
-  if (to.length === 0) return usage(caller, "the header names no recipient");
-  const more = hasField(message, "from") ? [] : [formatFrom(await senderOf(options, caller, relay), options.fullName)];
-  const octets = writeLocalMessage(message, more, options.recipientsFromHeader);
-  return tell(await relay.send({ from: options.from, to }, octets), caller);
+  const message = withoutMailboxLine(options.ignoreDots ? input : beforeLoneDot(input));
+  const octets = scanLocalHeader(message).hasFrom
+    ? message
+    : withField(message, formatFrom(senderOf(options, caller.user, terms.value.hostname), options.fullName));
+  const { from, recipientsFromHeader } = options;
+  const to = options.recipients.map(withoutBrackets);
+  return tell(await relay.send({ from, to, recipientsFromHeader }, octets), caller);
 }
 
 function withoutBrackets(recipient: string): string {
@@ -68,13 +68,10 @@ function withoutBrackets(recipient: string): string {
 }
 
 /** The address of a From field that has to be made. */
-async function senderOf(options: SendmailOptions, caller: Caller, relay: RelayClient): Promise<string> {
-  if (options.from !== null && options.from.includes("@")) return options.from;
-  const status = await relay.get("/v1/status");
-  const value = status.ok ? status.value.value : null;
-  const hostname = typeof value === "object" && value !== null && "hostname" in value ? String(value.hostname) : "";
-  const user = options.from === null ? caller.user : options.from === "" ? "MAILER-DAEMON" : options.from;
-  return `${user}@${hostname === "" ? "localhost" : hostname}`;
+function senderOf({ from }: SendmailOptions, caller: string, hostname: string): string {
+  if (from?.includes("@")) return from;
+  const user = from === null ? caller : from === "" ? "MAILER-DAEMON" : from;
+  return `${user}@${hostname}`;
 }
 
 /** Without -i a line of a lone dot ends the message, as it would in SMTP. */
@@ -102,8 +99,16 @@ function tell(answer: Result<RelayAnswer, string>, caller: Caller): number {
   for (const { text } of messages) say(caller, `sendmail: ${text}`);
   const [reply] = replies;
   if (reply !== undefined) return exitStatusOf(reply);
-  return messages.some(({ id }) => id === "SMR0504") ? SYSEXITS.noUser : SYSEXITS.unavailable;
+  return messages.flatMap(({ id }) => STATUSES[id] ?? [])[0] ?? SYSEXITS.unavailable;
 }
+
+/** What messages of the relay mean to a program. */
+const STATUSES: Readonly<Record<string, number>> = {
+  SMR0504: SYSEXITS.noUser,
+  SMR0506: SYSEXITS.unavailable,
+  SMR0507: SYSEXITS.usage,
+  SMR0508: SYSEXITS.temporary,
+};
 
 /** What refused recipients heard. */
 function refusalsOf(value: unknown): readonly string[] {

@@ -5,7 +5,6 @@ import {
   DEFAULT_ATTRIBUTES,
   LIST_NAMES,
   type Attributes,
-  type Entry,
   type EntryValue,
   type ListName,
   type NewEntry,
@@ -218,9 +217,4 @@ function entryChanges(before: NewEntry, after: NewEntry): string {
     changes += ` EXPDATE(${after.expiresAt === null ? "*NONE" : quote(formatExactInstant(after.expiresAt))})`;
   }
   return changes;
-}
-
-/** The entry as it would be added, without id, adder and time. */
-export function asNewEntry({ list, value, text, expiresAt }: Entry): NewEntry {
-  return { list, value, text, expiresAt };
 }

@@ -1,7 +1,9 @@
 import type { Domain } from "./domain.ts";
-import { HEADER_SCAN_OCTETS_MAX } from "./header.ts";
 import { formatMailbox, type Mailbox } from "./mailbox.ts";
 import { parseForwardPath, parseMailbox } from "./path.ts";
+
+/** So much of a message is looked at for its recipients: ten thousand of them fit. */
+const HEADER_OCTETS_MAX = 1_048_576;
 
 /** What a message says of its own recipients. */
 export interface HeaderRecipients {
@@ -19,7 +21,7 @@ const BLIND_FIELDS = new Set(["bcc", "resent-bcc"]);
 /**
  * The recipients that the header names, for `sendmail -t`: To, Cc and Bcc, or the Resent fields where there are any (RFC 5322
  * §3.6.3, §3.6.6). A name without a domain is one of `defaultDomain`: `To: root`. Each is given once. At most the first
- * `HEADER_SCAN_OCTETS_MAX` octets are read; linear in their number.
+ * `HEADER_OCTETS_MAX` octets are read; linear in their number.
  */
 export function recipientsOfHeader(octets: Uint8Array, defaultDomain: Domain, recipientsMax: number): HeaderRecipients {
   const fields = [...headerFields(octets)];
@@ -74,7 +76,7 @@ const COLON = 0x3a;
 
 /** Fields in order; lines may end in CRLF or LF. What is no field ends the header. */
 function* headerFields(octets: Uint8Array): Iterable<Field> {
-  const length = Math.min(octets.length, HEADER_SCAN_OCTETS_MAX);
+  const length = Math.min(octets.length, HEADER_OCTETS_MAX);
   let start = 0;
   while (start < length) {
     const first = octets[start];

@@ -9,7 +9,16 @@ import {
   type PolicyParts,
 } from "./compile.ts";
 import { valueKey } from "./coverage.ts";
-import type { Attributes, Entry, EntryId, EntryValue, ListName, NewEntry, PolicyChange } from "./policy.ts";
+import {
+  asNewEntry,
+  type Attributes,
+  type Entry,
+  type EntryId,
+  type EntryValue,
+  type ListName,
+  type NewEntry,
+  type PolicyChange,
+} from "./policy.ts";
 
 /** Why a change cannot be made. */
 export type ChangeFault =
@@ -165,8 +174,7 @@ function withEntry(parts: PolicyParts, entry: Entry): Partial<PolicyParts> {
 
 function withoutEntry(parts: PolicyParts, { id, list, value }: Entry): Partial<PolicyParts> {
   const table = parts.table.without(id);
-  if (value.kind === "network")
-    return { table, ...networks(list, networksOf(parts, list)?.without(value.network)) };
+  if (value.kind === "network") return { table, ...networks(list, networksOf(parts, list)?.without(value.network)) };
   if (value.kind === "domain") return { table, nearDomains: parts.nearDomains.without(value.domain, value.subdomains) };
   const others = new Map(parts.others);
   others.delete(otherKey(list, value));
@@ -257,8 +265,4 @@ export function inverseChange(before: CompiledPolicy, change: PolicyChange, afte
 
 function replacement(policy: CompiledPolicy): PolicyChange {
   return { kind: "replace", attributes: policy.attributes, entries: Array.from(policy.entries(), asNewEntry) };
-}
-
-function asNewEntry({ list, value, text, expiresAt }: Entry): NewEntry {
-  return { list, value, text, expiresAt };
 }

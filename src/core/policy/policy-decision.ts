@@ -1,3 +1,4 @@
+import type { Json } from "../base/json.ts";
 import type { ReversePath } from "../mail/envelope.ts";
 import { formatIpAddress } from "../mail/ip.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
@@ -117,7 +118,8 @@ const ACCEPTANCE = {
 const NOBODY: Mailbox = { localPart: "", host: { kind: "literal", address: { family: 4, bits: 0 } } };
 
 /** The shape of the contract: what `explain --json` prints. */
-export function decisionJson({ verdict, rule, entry, policyVersion, reply, path }: Decision): object {
+export function decisionJson(decision: Decision): { readonly [name: string]: Json } {
+  const { verdict, rule, entry, policyVersion, reply, path } = decision;
   return {
     verdict,
     rule,

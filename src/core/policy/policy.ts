@@ -124,6 +124,11 @@ export interface NewEntry {
   readonly expiresAt: Instant | null;
 }
 
+/** The entry as it would be added again, without id, adder and time. */
+export function asNewEntry({ list, value, text, expiresAt }: Entry): NewEntry {
+  return { list, value, text, expiresAt };
+}
+
 /**
  * One step of the policy's history. The log of these is the policy: its version is their count.
  * `replace` is policy apply and undo: attributes and entries become exactly these; entries that stay keep their id and history.

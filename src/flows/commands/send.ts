@@ -3,6 +3,7 @@ import type { Arguments } from "../../core/cl/arguments.ts";
 import { ATTACHMENT_TYPES, CONTENT_KINDS } from "../../core/cl/commands/send.ts";
 import { counted, formatCount } from "../../core/base/count.ts";
 import { message, type Diagnostic } from "../../core/cl/messages.ts";
+import type { Content } from "../../core/mail/content.ts";
 import type { Envelope, ReversePath } from "../../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../../core/mail/mailbox.ts";
 import { parseMailbox, PATH_FAULTS } from "../../core/mail/path.ts";
@@ -132,17 +133,10 @@ async function submit(context: CommandContext, draft: Draft): Promise<Answer> {
     attachments: draft.attachments,
     headers: [],
   });
-  if (octets.length > sizeMaxOctets(operations))
-    return say("SMR0506", formatCount(operations.policy.attributes().MAXEMMSIZE));
-  const content = {
-    kind: "memory",
-    chunks: [octets],
-    sizeOctets: octets.length,
-    dotLines: hasDotLines(octets),
-  } as const;
+  if (octets.length > sizeMaxOctets(operations)) return tooLarge(sizeMaxOctets(operations));
   const everyone = new Map([...to, ...cc, ...bcc].map((mailbox) => [formatMailbox(mailbox), mailbox]));
   const envelope = envelopeOf(sender.value, [...everyone.values()]);
-  return submitAnswer(await operations.submit.submit({ envelope, content, by }), everyone.size);
+  return submitAnswer(await operations.submit.submit({ envelope, content: contentOf(octets), by }), everyone.size);
 }
 
 /** The user of the command at this host: it cannot be chosen, so that nobody can send as somebody else. */
@@ -172,7 +166,16 @@ export function envelopeOf(reversePath: ReversePath, recipients: readonly Mailbo
 const DOT = 0x2e;
 const LF = 0x0a;
 
-export function hasDotLines(octets: Uint8Array): boolean {
+/** A message that is in memory as a whole. */
+export function contentOf(octets: Uint8Array): Content {
+  return { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines: hasDotLines(octets) };
+}
+
+export function tooLarge(octetsMax: number): Answer {
+  return say("SMR0506", formatCount(octetsMax / 1_024));
+}
+
+function hasDotLines(octets: Uint8Array): boolean {
   for (let at = octets.indexOf(DOT); at >= 0; at = octets.indexOf(DOT, at + 1)) {
     if (at === 0 || octets[at - 1] === LF) return true;
   }

@@ -99,8 +99,18 @@ export const MAIL = {
   SMR0505: { severity: 40, text: "File &1 was not attached: &2", cause: "Nothing was sent." },
   SMR0506: {
     severity: 40,
-    text: "The message is larger than &1 kilobytes.",
-    cause: "MAXEMMSIZE of CHGSMTPA limits the size of a message.",
+    text: "The message is larger than &1 kilobytes. Nothing was queued.",
+    cause: "MAXEMMSIZE of CHGSMTPA limits the size of a message, and 262,144 that of one that is handed in as a whole.",
+  },
+  SMR0507: {
+    severity: 40,
+    text: "There is no recipient. Nothing was queued.",
+    cause: "The call names none, and neither does the header where it is asked.",
+  },
+  SMR0508: {
+    severity: 40,
+    text: "There is no room for a message of &1 kilobytes now. Nothing was queued; try again later.",
+    cause: "Messages under way, of clients and of local programs, share a limited memory.",
   },
   SMR0509: {
     severity: 40,
