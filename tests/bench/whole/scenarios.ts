@@ -136,6 +136,7 @@ async function clientLoad({ running, sink, scenario, setting }: Stage): Promise<
   });
   await runClient(task(setting.warmup));
   const warm = await runClient(task(setting.warmup));
+  if (!refusing) await sink.reaches(2 * setting.warmup);
   await settle();
   const count = countFor(warm.done, warm.seconds, setting);
   const before = { sunk: sink.count(), cpu: running.party.cpuSeconds(), sink: sink.party.cpuSeconds() };
