@@ -4,9 +4,11 @@ import { connect } from "node:net";
 import { Duplex } from "node:stream";
 import test, { type TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { ManualClock } from "../../src/adapters/memory/clock.ts";
 import { MemorySpool } from "../../src/adapters/memory/spool.ts";
 import { systemClock } from "../../src/adapters/node/clock.ts";
 import { createListeners } from "../../src/adapters/smtp-server/listeners.ts";
+import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
 import type { Spool } from "../../src/flows/ports.ts";
 import { Client } from "./client.ts";
 import { HeldSpool, secureContext, World, type WorldOptions } from "./world.ts";
@@ -300,14 +302,22 @@ test("implicit TLS begins with the handshake, and the session knows its cipher",
 });
 
 test("a handshake that stalls or is none ends the connection, and others are served", async (t) => {
-  const world = await open(t, { listener: { tls: "implicit" }, limits: { handshakeMs: 100 } });
+  const clock = new ManualClock();
+  const world = await open(t, { listener: { tls: "implicit" }, clock });
   const silent = await connectTo(world);
   const garbage = await connectTo(world);
   await garbage.say(Buffer.alloc(65_536, 0x41));
-  await silent.closed();
   await garbage.closed();
   const honest = connectTls({ port: world.port, host: "127.0.0.1", rejectUnauthorized: false });
   await once(honest, "secureConnect");
+  await once(honest, "data");
+  assert.equal(world.listeners.sessions().length, 2);
+  clock.advance(DEFAULT_LIMITS.handshakeMs);
+  await silent.closed();
+  assert.deepEqual(
+    world.listeners.sessions().map(({ state }) => state),
+    ["commands"],
+  );
   honest.destroy();
 });
 
@@ -356,18 +366,25 @@ test("a client that reads no replies is not read either", async (t) => {
 });
 
 test("a message that drips is cut, one that flows is not", async (t) => {
-  const world = await open(t, { limits: { dataTimeoutMs: 400, dataProgressOctets: 1_000 } });
+  const clock = new ManualClock();
+  const world = await open(t, { clock });
+  const { dataTimeoutMs, dataProgressOctets } = DEFAULT_LIMITS;
   const slow = await begun(world);
   const steady = await begun(world);
-  const ended = slow.reply();
-  let over = false;
-  void ended.then(() => (over = true));
-  while (!over) {
-    await slow.say("x");
-    await steady.say("y".repeat(998).concat("\r\n"));
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  /** Waits until the server has read it. */
+  const say = async (client: Client, text: string): Promise<void> => {
+    const before = world.receiver.budget.usedOctets;
+    await client.say(text);
+    while (world.receiver.budget.usedOctets < before + text.length)
+      await new Promise((resolve) => setImmediate(resolve));
+  };
+  const line = "y".repeat(dataProgressOctets / 2 - 2).concat("\r\n");
+  for (let second = 0; second < 2 * dataTimeoutMs; second += 1_000) {
+    if (second < dataTimeoutMs) await say(slow, "x");
+    if (second % 60_000 === 0) await say(steady, line);
+    clock.advance(1_000);
   }
-  assert.match(await ended, /^421 4\.4\.2/);
+  assert.match(await slow.reply(), /^421 4\.4\.2/);
   await steady.say(".\r\n");
   assert.match(await steady.reply(), /^250/);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Worker } from "node:worker_threads";
@@ -38,10 +38,20 @@ function smallFileSystem(octets: number): string | null {
   return directory;
 }
 
-/** Takes all the room that is left on the file system, up to the last page, with a file of that name. */
+/**
+ * Takes all the room that is left on the file system, up to the last page, with a file of that name. The store may be writing at the same
+ * moment, so that there is less than was asked for, or nothing.
+ */
 function fill(directory: string, name: string): void {
-  const { bavail, bsize } = statfsSync(directory);
-  writeFileSync(join(directory, name), Buffer.alloc(bavail * bsize));
+  const page = Buffer.alloc(statfsSync(directory).bsize);
+  const file = openSync(join(directory, name), "wx");
+  try {
+    for (;;) writeSync(file, page);
+  } catch (fault) {
+    assert.equal((fault as NodeJS.ErrnoException).code, "ENOSPC");
+  } finally {
+    closeSync(file);
+  }
 }
 
 test("put() answers broken once the store thread is gone, and nothing waits for ever", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { assertLinear } from "../../../tests/linear.ts";
 import type { Domain } from "./domain.ts";
 import { recipientsOfHeader, splitAddressList, withoutBcc } from "./header-recipients.ts";
 import { withCrlf } from "./line-ends.ts";
@@ -78,11 +79,8 @@ test("header-recipients never throws, and its time grows with the length alone",
       },
     ),
   );
-  for (const hostile of ["(".repeat(60_000), "<".repeat(60_000), '"\\'.repeat(30_000), "a,".repeat(30_000)]) {
-    const begun = performance.now();
-    read(`To: ${hostile}\n\n`);
-    assert.ok(performance.now() - begun < 2_000);
-  }
+  for (const hostile of ["(", "<", '"\\', "a,"])
+    assertLinear(hostile, 8_000, (size) => void read(`To: ${hostile.repeat(size)}\n\n`));
 });
 
 test("withCrlf() ends every line in CRLF, once", () => {
