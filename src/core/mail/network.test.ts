@@ -29,8 +29,8 @@ const anyNetwork: fc.Arbitrary<Network> = fc.oneof(
 
 /** An address as a number. */
 function number(address: IpAddress): bigint {
-  const words = address.family === 4 ? [address.bits] : address.words;
-  return words.reduce<bigint>((sum, each) => (sum << 32n) | BigInt(each), 0n);
+  const words: readonly number[] = address.family === 4 ? [address.bits] : address.words;
+  return words.reduce((sum, each) => (sum << 32n) | BigInt(each), 0n);
 }
 
 function network(text: string): Network {
