@@ -3,6 +3,7 @@ import type { Instant } from "../base/time.ts";
 import {
   CompiledPolicy,
   compileEntries,
+  networksName,
   networksOf,
   OTHER_ENTRIES_MAX,
   otherKey,
@@ -182,9 +183,7 @@ function withoutEntry(parts: PolicyParts, { id, list, value }: Entry): Partial<P
 }
 
 function networks(list: ListName, set: PolicyParts["accept"] | undefined): Partial<PolicyParts> {
-  if (set === undefined) return {};
-  if (list === "*ACCEPT") return { accept: set };
-  return list === "*REJECT" ? { reject: set } : { nearNetworks: set };
+  return set === undefined ? {} : { [networksName(list)]: set };
 }
 
 /** policy apply: entries that stay keep id, adder and time; text and end become what is wanted. */
@@ -212,26 +211,17 @@ function replace(
         before.text !== item.text || before.expiresAt !== item.expiresAt || !sameValue(before.value, item.value);
     }
   }
-  const twice = firstTwice(added);
-  if (twice !== null) return err({ kind: "duplicate-entry", entry: twice });
   if (!changed && added.length === 0 && kept.size === policy.table.size) return err({ kind: "nothing-to-change" });
   const entries = Array.from(kept.values()).sort((a, b) => a.id - b.id);
   for (const entry of added) entries.push(entry);
   const compiled = compileEntries(entries);
+  if ("twice" in compiled) {
+    const entry = entries.find(({ id }) => id === compiled.twice);
+    return entry === undefined ? err({ kind: "entry-not-found" }) : err({ kind: "duplicate-entry", entry });
+  }
   if (compiled.others.size > OTHER_ENTRIES_MAX) return err({ kind: "too-many-entries", entriesMax: OTHER_ENTRIES_MAX });
   const same = differingAttributes(policy.attributes, attributes) === null;
   return next(policy, { ...compiled, attributes: same ? policy.attributes : attributes, nextId }, null);
-}
-
-/** The first entry whose value an entry before it has too. */
-function firstTwice(entries: readonly Entry[]): Entry | null {
-  const keys = new Set<string>();
-  for (const entry of entries) {
-    const before = keys.size;
-    keys.add(otherKey(entry.list, entry.value));
-    if (keys.size === before) return entry;
-  }
-  return null;
 }
 
 /** What takes the change back: the change that makes `after` what `before` was, as far as can be said of a policy. */

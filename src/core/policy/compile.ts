@@ -5,6 +5,7 @@ import { valueKey } from "./coverage.ts";
 import { DomainSet } from "./domain-set.ts";
 import { EntryTable } from "./entry-table.ts";
 import { NetworkSet } from "./network-set.ts";
+import { NetworkSetBuilder } from "./network-set-builder.ts";
 import {
   DEFAULT_ATTRIBUTES,
   LIST_NAMES,
@@ -157,33 +158,52 @@ export function emptyPolicy(settings: PolicySettings): CompiledPolicy {
     version: 0,
     attributes: DEFAULT_ATTRIBUTES,
     nextId: 1,
-    ...compileEntries([]),
+    table: EntryTable.EMPTY,
+    accept: NetworkSet.EMPTY,
+    reject: NetworkSet.EMPTY,
+    nearNetworks: NetworkSet.EMPTY,
+    nearDomains: DomainSet.EMPTY,
+    others: new Map(),
   });
 }
 
-/** The sets and the table of many entries at once, in ascending order of their ids, no two of them the same. */
-export function compileEntries(entries: readonly Entry[]): MatchingSets & Pick<PolicyParts, "table" | "others"> {
-  const rows = { "*ACCEPT": [], "*REJECT": [], "*NEAR": [] } as Record<
-    string,
-    Parameters<typeof NetworkSet.of>[0][number][]
-  >;
+type CompiledEntries = MatchingSets & Pick<PolicyParts, "table" | "others">;
+
+/** The sets and the table of many entries at once, in ascending order of their ids; or an entry whose value one before it has too. */
+export function compileEntries(entries: readonly Entry[]): CompiledEntries | { readonly twice: EntryId } {
+  const builders = {
+    accept: new NetworkSetBuilder(),
+    reject: new NetworkSetBuilder(),
+    nearNetworks: new NetworkSetBuilder(),
+  };
   let nearDomains = DomainSet.EMPTY;
   const others = new Map<string, Entry>();
   for (const entry of entries) {
     const { id, list, value } = entry;
     const expires = entry.expiresAt !== null;
-    if (value.kind === "network") rows[list]?.push({ network: value.network, id, expires });
-    else if (value.kind === "domain") nearDomains = nearDomains.with(value.domain, value.subdomains, id, expires);
-    else others.set(otherKey(list, value), entry);
+    if (value.kind === "network") builders[networksName(list)].add(value.network, id, expires);
+    else if (value.kind === "domain") {
+      if (nearDomains.find(value.domain, value.subdomains) !== null) return { twice: id };
+      nearDomains = nearDomains.with(value.domain, value.subdomains, id, expires);
+    } else {
+      const key = otherKey(list, value);
+      if (others.has(key)) return { twice: id };
+      others.set(key, entry);
+    }
   }
-  return {
-    table: EntryTable.of(entries),
-    accept: NetworkSet.of(rows["*ACCEPT"] ?? []),
-    reject: NetworkSet.of(rows["*REJECT"] ?? []),
-    nearNetworks: NetworkSet.of(rows["*NEAR"] ?? []),
-    nearDomains,
-    others,
-  };
+  const accept = builders.accept.build();
+  const reject = builders.reject.build();
+  const nearNetworks = builders.nearNetworks.build();
+  if ("twice" in accept) return accept;
+  if ("twice" in reject) return reject;
+  if ("twice" in nearNetworks) return nearNetworks;
+  return { table: EntryTable.of(entries), accept, reject, nearNetworks, nearDomains, others };
+}
+
+/** The set that has the networks of a list. */
+export function networksName(list: ListName): "accept" | "reject" | "nearNetworks" {
+  if (list === "*REJECT") return "reject";
+  return list === "*ACCEPT" ? "accept" : "nearNetworks";
 }
 
 /** The networks of a list; null where it has none. */

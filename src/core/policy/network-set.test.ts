@@ -5,6 +5,7 @@ import { Chance } from "../../../tests/policy/random.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import { contains, formatNetwork, networkOf, parseCidr, type Network } from "../mail/network.ts";
 import { NetworkSet } from "./network-set.ts";
+import { NetworkSetBuilder } from "./network-set-builder.ts";
 
 const FOREVER = { endOf: () => Infinity };
 
@@ -14,8 +15,18 @@ function network(text: string): Network {
   return parsed.value;
 }
 
+function setFrom(
+  rows: readonly { readonly network: Network; readonly id: number; readonly expires: boolean }[],
+): NetworkSet {
+  const builder = new NetworkSetBuilder();
+  for (const { network: each, id, expires } of rows) builder.add(each, id, expires);
+  const set = builder.build();
+  assert.ok(set instanceof NetworkSet);
+  return set;
+}
+
 function setOf(...texts: string[]): NetworkSet {
-  return NetworkSet.of(texts.map((text, i) => ({ network: network(text), id: i + 1, expires: false })));
+  return setFrom(texts.map((text, i) => ({ network: network(text), id: i + 1, expires: false })));
 }
 
 /** A set as a list that is looked through. */
@@ -73,7 +84,7 @@ suite("NetworkSet", () => {
       expires: i > 0,
     }));
     const ends = { endOf: (id: number) => (id === 1 ? Infinity : id * 10) };
-    const set = NetworkSet.of(rows);
+    const set = setFrom(rows);
     assert.deepEqual(
       [19, 20, 29, 30].map((now) => set.match(address("10.1.2.3"), now, ends)),
       [3, 3, 3, 1],
@@ -103,7 +114,7 @@ suite("NetworkSet", () => {
     editsAgree(new Chance(5), 20_000, dense, 2);
   });
 
-  test("of() makes the same set as adding one by one", () => {
+  test("NetworkSetBuilder makes the same set as adding one by one, and finds what is there twice", () => {
     const chance = new Chance(6);
     const rows = new Map<string, { network: Network; id: number; expires: boolean }>();
     for (let i = 1; i < 5_000; i++) {
@@ -113,7 +124,10 @@ suite("NetworkSet", () => {
       rows.set(formatNetwork(made), { network: made, id: i, expires: false });
     }
     const all = [...rows.values()];
-    const built = NetworkSet.of(all);
+    const again = new NetworkSetBuilder();
+    for (const row of [...all, { ...all[77]!, id: 9_999 }]) again.add(row.network, row.id, false);
+    assert.deepEqual(again.build(), { twice: 9_999 });
+    const built = setFrom(all);
     const grown = all.reduce((set, row) => set.with(row.network, row.id, false), NetworkSet.EMPTY);
     assert.deepEqual([...built.ids()], [...grown.ids()]);
     assert.equal(built.size, rows.size);

@@ -2,10 +2,20 @@
 import type { Instant } from "../base/time.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import type { Network } from "../mail/network.ts";
-import { COUNT, placeOfIpv4, placeOfIpv6, REST_AT, wordsAt } from "./address-block.ts";
-import { MARK_EXPIRES, MARK_PARENT_SHIFT, leafOf, LEAF_MAX, type NetworkRow, type Words } from "./network-leaf.ts";
+import {
+  COMMON_BITS,
+  digestOfIpv4,
+  digestOfIpv6,
+  KEY_HAS_PARENT,
+  KEYS_AT,
+  MARK_EXPIRES,
+  parentOf,
+  placeOfIpv4,
+  placeOfIpv6,
+  ROWS_AT,
+  type Words,
+} from "./address-block.ts";
 import { NetworkTree, type Cover } from "./network-tree.ts";
-import { sortedOrder } from "./radix-sort.ts";
 import type { EntryId } from "./policy.ts";
 
 /** Knows until when entries count. An entry without an end has `Infinity`. */
@@ -28,25 +38,10 @@ export class NetworkSet {
   /** The entries wider than /8 (IPv4) or /16 (IPv6): few, and what a guard against an open relay looks at. */
   readonly wide: readonly EntryId[];
 
-  private constructor(ipv4: NetworkTree, ipv6: NetworkTree, wide: readonly EntryId[]) {
+  constructor(ipv4: NetworkTree, ipv6: NetworkTree, wide: readonly EntryId[]) {
     this.ipv4 = ipv4;
     this.ipv6 = ipv6;
     this.wide = wide;
-  }
-
-  /** Of many networks at once; none may stand there twice. */
-  static of(
-    entries: readonly { readonly network: Network; readonly id: EntryId; readonly expires: boolean }[],
-  ): NetworkSet {
-    const rows4: NetworkRow[] = [];
-    const rows6: NetworkRow[] = [];
-    const wide: EntryId[] = [];
-    for (const { network, id, expires } of entries) {
-      const row = { words: wordsOf(network.base), prefixBits: network.prefixBits, id, expires };
-      (network.base.family === 4 ? rows4 : rows6).push(row);
-      if (isWide(network)) wide.push(id);
-    }
-    return new NetworkSet(treeOf(rows4, 1), treeOf(rows6, 4), wide);
   }
 
   get size(): number {
@@ -135,49 +130,26 @@ export function wordsOf(address: IpAddress): Words {
   return address.family === 4 ? [address.bits] : address.words;
 }
 
-/** Leaves are filled to three quarters, so that the first edits need not cut them. */
-const LEAF_FILL = (LEAF_MAX * 3) / 4;
-
-function treeOf(rows: readonly NetworkRow[], width: 1 | 4): NetworkTree {
-  const columns = [new Uint32Array(rows.length)];
-  for (let w = width - 1; w >= 0; w--) columns.push(new Uint32Array(rows.length));
-  for (const [i, row] of rows.entries()) {
-    columns.forEach((column, c) => (column[i] = c === 0 ? row.prefixBits : (row.words[width - c] ?? 0)));
-  }
-  const order = sortedOrder(columns, rows.length);
-  const leaves = [];
-  let part: NetworkRow[] = [];
-  let last: NetworkRow | undefined;
-  for (const place of order) {
-    const row = rows[place];
-    if (!row) continue;
-    const sameBase = last !== undefined && row.words.every((word, w) => word === last?.words[w]);
-    if (part.length >= LEAF_FILL && !sameBase) {
-      leaves.push(leafOf(part, width));
-      part = [];
-    }
-    part.push(row);
-    last = row;
-  }
-  if (part.length > 0) leaves.push(leafOf(part, width));
-  return NetworkTree.fromLeaves(width, leaves);
-}
-
-// What follows is written out for each family, over the words of the leaves: no objects, no closures.
+// What follows is written out for each family, over the words of the leaves: no objects, no closures. A row is
+// read only where the digests agree.
 
 function matchIpv4(tree: NetworkTree, bits: number, now: Instant, ends: Ends): EntryId {
   const index = placeOfIpv4(tree.fences, bits);
   const leaf = tree.leaves[index]!;
-  const marks = leaf[REST_AT]! - 1;
-  const bases = wordsAt(leaf, 1, 0) - 1;
+  const keys = leaf[KEYS_AT]! - 1;
+  const common = leaf[COMMON_BITS]!;
+  const digest = digestOfIpv4(bits, common);
   for (let place = placeOfIpv4(leaf, bits); place > 0;) {
-    const mark = leaf[marks + place]!;
-    const prefix = mark & 0xff;
-    if (prefix === 0 || (leaf[bases + place]! ^ bits) >>> (32 - prefix) === 0) {
-      const id = leaf[marks + leaf[COUNT]! + place]!;
-      if ((mark & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
+    const key = leaf[keys + place]!;
+    const prefix = key & 0xff;
+    if (agreeInDigest((key >>> 16) ^ digest, prefix - common)) {
+      const row = leaf[ROWS_AT]! + 2 * place - 2;
+      if (prefix === 0 || (leaf[row]! ^ bits) >>> (32 - prefix) === 0) {
+        const id = leaf[row + 1]!;
+        if ((key & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
+      }
     }
-    place = mark >>> MARK_PARENT_SHIFT;
+    place = (key & KEY_HAS_PARENT) === 0 ? 0 : parentOf(leaf, place - 1);
   }
   for (let cover = tree.covers[index] as Cover | null; cover !== null; cover = cover.wider) {
     const prefix = cover.prefixBits;
@@ -191,16 +163,20 @@ function matchIpv4(tree: NetworkTree, bits: number, now: Instant, ends: Ends): E
 function matchIpv6(tree: NetworkTree, a: number, b: number, c: number, d: number, now: Instant, ends: Ends): EntryId {
   const index = placeOfIpv6(tree.fences, a, b, c, d);
   const leaf = tree.leaves[index]!;
-  const marks = leaf[REST_AT]! - 1;
-  const bases = wordsAt(leaf, 4, 0) - 4;
+  const keys = leaf[KEYS_AT]! - 1;
+  const common = leaf[COMMON_BITS]!;
+  const digest = digestOfIpv6(a, b, c, d, common);
   for (let place = placeOfIpv6(leaf, a, b, c, d); place > 0;) {
-    const mark = leaf[marks + place]!;
-    const at = bases + 4 * place;
-    if (agree(leaf[at]! ^ a, leaf[at + 1]! ^ b, leaf[at + 2]! ^ c, leaf[at + 3]! ^ d, mark & 0xff)) {
-      const id = leaf[marks + leaf[COUNT]! + place]!;
-      if ((mark & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
+    const key = leaf[keys + place]!;
+    const prefix = key & 0xff;
+    if (agreeInDigest((key >>> 16) ^ digest, prefix - common)) {
+      const row = leaf[ROWS_AT]! + 5 * place - 5;
+      if (agree(leaf[row]! ^ a, leaf[row + 1]! ^ b, leaf[row + 2]! ^ c, leaf[row + 3]! ^ d, prefix)) {
+        const id = leaf[row + 4]!;
+        if ((key & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
+      }
     }
-    place = mark >>> MARK_PARENT_SHIFT;
+    place = (key & KEY_HAS_PARENT) === 0 ? 0 : parentOf(leaf, place - 1);
   }
   for (let cover = tree.covers[index] as Cover | null; cover !== null; cover = cover.wider) {
     const words = cover.words;
@@ -209,6 +185,11 @@ function matchIpv6(tree: NetworkTree, a: number, b: number, c: number, d: number
     }
   }
   return 0;
+}
+
+/** Whether two digests, as their differing bits, agree in the first `bits` of what follows the common bits. */
+function agreeInDigest(differing: number, bits: number): boolean {
+  return bits <= 0 || differing >>> Math.max(0, 16 - bits) === 0;
 }
 
 /** Whether two addresses, as their differing bits word by word, agree in the first `prefix` bits. */

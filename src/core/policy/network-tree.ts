@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts";
-import { blockOf, placeIn, wordsAt, type AddressBlock } from "./address-block.ts";
+import { blockOf, parentOf, placeIn, rowPlace, type AddressBlock, type Width, type Words } from "./address-block.ts";
 import {
   cutPlace,
   idAt,
@@ -8,19 +8,15 @@ import {
   leafCount,
   leafHolds,
   leafJoined,
-  leafOf,
   leafPart,
   leafWith,
   leafWithout,
-  parentOf,
   placeAfter,
   prefixAt,
   rowAt,
   samePrefix,
   type NetworkLeaf,
   type NetworkRow,
-  type Width,
-  type Words,
 } from "./network-leaf.ts";
 import type { EntryId } from "./policy.ts";
 
@@ -59,7 +55,8 @@ export class NetworkTree {
   }
 
   static empty(width: Width): NetworkTree {
-    return new NetworkTree(width, 0, [leafOf([], width)], fenceBlock([], width), [null]);
+    const nothing = fenceBlock([], width);
+    return new NetworkTree(width, 0, [nothing], nothing, [null]);
   }
 
   /** From leaves in order, none of them empty, cut between bases. */
@@ -108,7 +105,7 @@ export class NetworkTree {
   }
 
   *ids(): Generator<EntryId> {
-    for (const leaf of this.leaves) for (let i = 0; i < leafCount(leaf); i++) yield idAt(leaf, i);
+    for (const leaf of this.leaves) for (let i = 0; i < leafCount(leaf); i++) yield idAt(leaf, this.width, i);
   }
 
   /** The tree with the row; it takes the place of the same network with another entry. */
@@ -165,7 +162,7 @@ export class NetworkTree {
     const fresh = index + parts.length;
     let owned = moved;
     for (let i = Math.max(1, index + (parts.length === 0 ? 0 : 1)); i < leaves.length; i++) {
-      const at = wordsAt(fences, width, i - 1);
+      const at = rowPlace(fences, width, i - 1);
       if (i >= fresh && !samePrefix(fences, at, edited.words, 0, edited.prefixBits)) break;
       const cover = coverAfter(leaves[i - 1], width, covers[i - 1] ?? null, fences, i);
       if (!owned) covers = covers.slice();
@@ -183,7 +180,7 @@ export class NetworkTree {
       if (i > index && i === index + removed) for (const part of parts.slice(1)) fences.push(firstWords(part, width));
       const kept = i < index || i >= index + removed || (i === index && parts.length > 0);
       if (!kept || i === 0) continue;
-      const at = wordsAt(this.fences, width, i - 1);
+      const at = rowPlace(this.fences, width, i - 1);
       fences.push(Array.from(this.fences.subarray(at, at + width)));
     }
     if (index + removed === this.leaves.length) {
@@ -214,9 +211,10 @@ function firstWords(leaf: NetworkLeaf, width: Width): Words {
 }
 
 function fenceBlock(fences: readonly Words[], width: Width): AddressBlock {
-  const words = new Uint32Array(fences.length * width);
-  for (const [i, fence] of fences.entries()) words.set(fence, i * width);
-  return blockOf(words, width, fences.length, 0);
+  const count = fences.length;
+  const columns = { words: new Uint32Array(count * width), marks: new Uint32Array(count), ids: new Uint32Array(count) };
+  for (const [i, fence] of fences.entries()) columns.words.set(fence, i * width);
+  return blockOf(columns, width);
 }
 
 /** The cover of leaf `index`, from the leaf before it and that one's cover. */
@@ -228,12 +226,12 @@ function coverAfter(
   index: number,
 ): Cover | null {
   assert(before !== undefined, "the first leaf has no cover");
-  const fence = wordsAt(fences, width, index - 1);
+  const fence = rowPlace(fences, width, index - 1);
   let cover = coverBefore;
   while (cover !== null && !samePrefix(cover.words, 0, fences, fence, cover.prefixBits)) cover = cover.wider;
   const open: number[] = [];
   for (let place = leafCount(before); place > 0; place = parentOf(before, place - 1)) {
-    const at = wordsAt(before, width, place - 1);
+    const at = rowPlace(before, width, place - 1);
     if (samePrefix(before, at, fences, fence, prefixAt(before, place - 1))) open.push(place - 1);
   }
   for (let i = open.length - 1; i >= 0; i--) cover = { ...rowAt(before, width, open[i] ?? 0), wider: cover };
