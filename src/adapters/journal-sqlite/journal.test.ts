@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import { ManualClock, WallClock } from "../memory/clock.ts";
 import { DAY_MS } from "../../core/base/time.ts";
 import { DEFAULT_LIMITS } from "../../core/base/limits.ts";
-import { ipv4, parseIpAddress } from "../../core/mail/ip.ts";
+import { ipv4, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import { parseCidr } from "../../core/mail/network.ts";
 import { reply } from "../../core/mail/reply.ts";
 import type { QueueId } from "../../core/queue/message.ts";
@@ -65,7 +65,7 @@ function operation(text: string, at = NOW): JournalEvent {
   return { kind: "operation", at, by: "operator", text };
 }
 
-function refusal(id: number, client = ipv4(0xc0000201)): JournalEvent {
+function refusal(id: number, client: IpAddress = ipv4(0xc0000201)): JournalEvent {
   return {
     kind: "decision",
     at: NOW,

@@ -30,7 +30,7 @@ test("printable() never lets a control character through and keeps its limit", (
     fc.property(fc.string({ unit: "binary", maxLength: 60 }), fc.integer({ min: 1, max: 80 }), (text, max) => {
       const shown = printable(text, max);
       assert.ok(shown.length <= max);
-       
+
       assert.doesNotMatch(shown, /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u2028\u2029]/);
     }),
   );
