@@ -33,12 +33,14 @@ export class TestPolicy {
     if (!parsed.ok) throw new Error(`${command}: ${parsed.error.map(({ message }) => message.text).join("; ")}`);
     const { change } = parsed.value;
     const entries = change.entries.map((entry, i) => ({ ...entry, id: i + 1, addedBy: "test", addedAt: 0 }));
+    const compiled = compileEntries(entries);
+    if ("twice" in compiled) throw new Error(`${command}: entry ${compiled.twice} stands there twice`);
     this.#compiled = new CompiledPolicy({
       settings: this.#compiled.settings,
       version: this.#compiled.version + 1,
       attributes: change.attributes,
       nextId: entries.length + 1,
-      ...compileEntries(entries),
+      ...compiled,
     });
   }
 }
