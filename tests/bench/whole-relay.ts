@@ -6,6 +6,7 @@
  *   --peers a,b           relaykeeper, postfix, naive
  *   --rounds 3            every peer and scenario once a round, in turn; figures are medians over the rounds
  *   --seconds 4           of each measurement
+ *   --warm 4              seconds of the same load before it
  *   --sessions 50         at once
  *
  * Prints tables, and appends a line of JSON for every measurement to bench-results/whole-relay.jsonl.
@@ -39,7 +40,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "4" },
     sessions: { type: "string", default: "50" },
-    warmup: { type: "string", default: "500" },
+    warm: { type: "string", default: "4" },
   },
 });
 
@@ -130,7 +131,7 @@ mkdirSync(results, { recursive: true });
 const setting: Setting = {
   sessions: Number(values.sessions),
   seconds: Number(values.seconds),
-  warmup: Number(values.warmup),
+  warmSeconds: Number(values.warm),
 };
 process.stdout.write(`${machine()}\n${setting.sessions} sessions, ${values.rounds} rounds of ${setting.seconds} s\n`);
 const measured = new Map(chosenScenarios().map((scenario) => [scenario, new Map<Peer, Figures[]>()]));

@@ -35,8 +35,12 @@ export interface Figures {
 export interface Setting {
   readonly sessions: number;
   readonly seconds: number;
-  readonly warmup: number;
+  /** Before it, so that what is compiled while it runs is compiled. */
+  readonly warmSeconds: number;
 }
+
+/** How many tell roughly how fast a relay is. */
+const firstCount = 500;
 
 const settleMs = 500;
 const settle = async () => await new Promise((resolve) => setTimeout(resolve, settleMs));
@@ -74,9 +78,9 @@ type Measured = Omit<Figures, "foreign" | "peakMegabytes" | "startSeconds"> & {
   readonly seconds: number;
 };
 
-/** As many as the relay does in the time asked for, judged by its warm-up. */
-function countFor(done: number, seconds: number, setting: Setting): number {
-  return Math.max(setting.warmup, Math.round((done / seconds) * setting.seconds));
+/** As many as a relay does in `wanted` seconds that did `done` in `seconds`. */
+function countFor(wanted: number, done: number, seconds: number): number {
+  return Math.max(firstCount, Math.round((done / seconds) * wanted));
 }
 
 async function relayLoad({ running, sink, scenario, setting }: Stage): Promise<Measured> {
@@ -88,15 +92,18 @@ async function relayLoad({ running, sink, scenario, setting }: Stage): Promise<M
     sizeOctets,
     keepSessions,
   });
-  let warmSeconds = 0;
-  for (let round = 1; round <= 2; round++) {
+  const warm = async (count: number): Promise<number> => {
+    const sunk = sink.count();
     const beginning = performance.now();
-    await generate(load(setting.warmup));
-    await sink.reaches(round * setting.warmup);
-    warmSeconds = (performance.now() - beginning) / 1000;
-  }
+    await generate(load(count));
+    await sink.reaches(sunk + count);
+    return (performance.now() - beginning) / 1000;
+  };
+  const firstSeconds = await warm(firstCount);
+  const warmCount = countFor(setting.warmSeconds, firstCount, firstSeconds);
+  const warmSeconds = await warm(warmCount);
   await settle();
-  const count = countFor(setting.warmup, warmSeconds, setting);
+  const count = countFor(setting.seconds, warmCount, warmSeconds);
   const before = { sunk: sink.count(), cpu: running.party.cpuSeconds(), sink: sink.party.cpuSeconds() };
   running.party.watchMemory();
   const busy = machineBusySeconds();
@@ -134,11 +141,11 @@ async function clientLoad({ running, sink, scenario, setting }: Stage): Promise<
     mode: refusing ? "refuse" : "send",
     source: refusing ? "127.0.0.2" : "127.0.0.1",
   });
-  await runClient(task(setting.warmup));
-  const warm = await runClient(task(setting.warmup));
-  if (!refusing) await sink.reaches(2 * setting.warmup);
+  const first = await runClient(task(firstCount));
+  const warm = await runClient(task(countFor(setting.warmSeconds, first.done, first.seconds)));
+  if (!refusing) await sink.reaches(first.done + warm.done);
   await settle();
-  const count = countFor(warm.done, warm.seconds, setting);
+  const count = countFor(setting.seconds, warm.done, warm.seconds);
   const before = { sunk: sink.count(), cpu: running.party.cpuSeconds(), sink: sink.party.cpuSeconds() };
   running.party.watchMemory();
   const busy = machineBusySeconds();
