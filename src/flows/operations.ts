@@ -10,7 +10,7 @@ import type { Reply } from "../core/mail/reply.ts";
 import type { Decision } from "../core/policy/decision.ts";
 import type { Finding } from "../core/policy/finding.ts";
 import type { Attributes, Entry, EntryId, ListName, PolicyChange, PolicyRecord } from "../core/policy/policy.ts";
-import type { Content } from "../core/mail/content.ts";
+import type { MemoryContent } from "../core/mail/content.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Composer, Cryptography, EntryUse, Journal, ListenerState, SessionState, UserStore } from "./ports.ts";
 
@@ -120,7 +120,7 @@ export interface QueueSummary {
 /** Mail of programs on this machine: client 127.0.0.1, judged like any other. */
 export interface Submission {
   readonly envelope: Envelope;
-  readonly content: Content;
+  readonly content: MemoryContent;
   readonly by: string;
 }
 

@@ -62,7 +62,8 @@ export type SpoolFault = "full" | "broken";
 export interface Spool {
   /**
    * Resolves once the message is on stable storage: only now may the server answer 250 (law 1). Concurrent puts share one disk
-   * sync. `full`: no space, nothing was kept, later puts may succeed. `broken`: storage failed; nothing more is taken.
+   * sync. `full`: no space, nothing was kept, later puts may succeed. `broken`: storage failed; nothing more is taken. A file of
+   * content is the spool's from here on: it goes again where the message is not kept.
    */
   put(message: AcceptedMessage): Promise<Result<void, SpoolFault>>;
   /** Streams content too large for memory; `finish` syncs the file, `abort` removes it. An unnamed file left by a crash is removed at start. */

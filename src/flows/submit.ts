@@ -1,5 +1,5 @@
 import type { Limits } from "../core/base/limits.ts";
-import type { Content } from "../core/mail/content.ts";
+import type { Content, MemoryContent } from "../core/mail/content.ts";
 import type { Recipient } from "../core/mail/envelope.ts";
 import { formatMissingFields, scanHeader } from "../core/mail/header.ts";
 import { IPV4_LOOPBACK, type IpAddress } from "../core/mail/ip.ts";
@@ -22,7 +22,7 @@ export interface SubmitterOptions {
   readonly policy: { compiled(): CompiledPolicy | null };
   readonly recorder: Pick<Recorder, "decisionIdFor" | "decision" | "accepted">;
   readonly use: { count(entryId: EntryId, client: IpAddress, now: number): void };
-  readonly spool: Pick<Spool, "put" | "openContent" | "readFile">;
+  readonly spool: Pick<Spool, "put" | "openContent">;
   readonly queue: { accept(message: AcceptedMessage): void };
   /** Messages in the queue now. */
   readonly queuedMessages: () => number;
@@ -158,13 +158,13 @@ export class Submitter implements SubmitOperations {
 
   /** The text with CRLF, our Received field and what it lacks in front; in a file of the spool where it is large. */
   async #contentOf(
-    given: Content,
+    given: MemoryContent,
     id: QueueId,
     recipients: readonly Recipient[],
     now: number,
   ): Promise<Content | SpoolFault | "loop"> {
     const { hostname, limits } = this.#options;
-    const text = withCrlf(await this.#octetsOf(given));
+    const text = withCrlf(joined(given.chunks, given.sizeOctets));
     const scan = scanHeader([text.octets], hostname);
     if (scan.received > limits.hops || scan.ownReceived >= OWN_HOPS_MAX) return "loop";
     const queueId = formatQueueId(id);
@@ -203,13 +203,6 @@ export class Submitter implements SubmitOperations {
     }
     const file = await writer.finish(dotLines);
     return file.ok ? file.value : file.error;
-  }
-
-  async #octetsOf(content: Content): Promise<Uint8Array> {
-    if (content.kind === "memory") return joined(content.chunks, content.sizeOctets);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.#options.spool.readFile(content)) chunks.push(chunk);
-    return joined(chunks, content.sizeOctets);
   }
 }
 

@@ -31,7 +31,10 @@ export class MemorySpool implements Spool {
   }
 
   async put(message: AcceptedMessage): Promise<Result<void, SpoolFault>> {
-    if (this.fault) return err(this.fault);
+    if (this.fault) {
+      if (message.content.kind === "file") this.#files.delete(message.content.name);
+      return err(this.fault);
+    }
     assert(!this.#rows.has(message.id), "a queue id is used once");
     const outcomes = message.envelope.recipients.map(() => null);
     this.#rows.set(message.id, { message, outcomes, attempts: 0, held: false, captured: false });
@@ -120,6 +123,11 @@ export class MemorySpool implements Spool {
       .map((row) => row.message.content)
       .filter((content) => content.kind === "file");
     return named.filter((file) => !this.#files.has(file.name)).map((file) => `file ${file.name} is missing`);
+  }
+
+  /** Files of content that are there, for tests to look at. */
+  get fileCount(): number {
+    return this.#files.size;
   }
 
   #sorted(captured: boolean): Row[] {

@@ -1,5 +1,5 @@
 // HOT PATH: at most 40 µs of the main thread for put and settle of one message of 4 KB.
-import type { Result } from "../../core/base/result.ts";
+import { err, type Result } from "../../core/base/result.ts";
 import type { Content, FileContent } from "../../core/mail/content.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
@@ -23,11 +23,20 @@ export class SqliteSpool implements Spool {
   }
 
   put(message: AcceptedMessage): Promise<Result<void, SpoolFault>> {
-    return this.#thread.put(message);
+    const { content } = message;
+    return content.kind === "file" ? this.#putFile(message, content) : this.#thread.put(message);
   }
 
-  openContent(): Promise<Result<ContentWriter, SpoolFault>> {
-    return this.#files.open();
+  /** A file that no row came to name goes again. What became of a commit that broke the store, only the next start can tell. */
+  async #putFile(message: AcceptedMessage, content: FileContent): Promise<Result<void, SpoolFault>> {
+    const wasBroken = this.#thread.broken !== null;
+    const put = await this.#thread.put(message);
+    if (!put.ok && (wasBroken || put.error === "full")) await this.#files.remove(content.name);
+    return put;
+  }
+
+  async openContent(): Promise<Result<ContentWriter, SpoolFault>> {
+    return this.#thread.broken === null ? this.#files.open() : err("broken");
   }
 
   settle(id: QueueId, outcomes: readonly Outcome[], disposition: Disposition): Promise<void> {

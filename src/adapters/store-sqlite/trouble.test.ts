@@ -4,6 +4,7 @@ import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeSync } from 
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Worker } from "node:worker_threads";
+import type { FileContent } from "../../core/mail/content.ts";
 import type { QueueId } from "../../core/queue/message.ts";
 import { makeDirectory, openTestStore } from "../../../tests/contracts/open-store.ts";
 import { DONE, sampleMessage, sampleOutcome, textContent } from "../../../tests/contracts/sample-message.ts";
@@ -75,6 +76,35 @@ test("put() answers broken once the store thread is gone, and nothing waits for 
   await assert.rejects(store.policyLog.read(1), /the store is broken/);
   assert.equal(store.broken(), "the store thread ended");
   assert.deepEqual(reports, ["the store takes nothing more: the store thread ended"]);
+});
+
+test("a file of content that could not be put is removed at once", async () => {
+  const directory = newDirectory();
+  const reports: string[] = [];
+  let worker: Worker | null = null;
+  process.once("worker", (one: Worker) => void (worker = one));
+  const limits = { queuedMessages: 1, capturedMessages: 1 };
+  const store = await openTestStore(directory, { limits, report: (text) => reports.push(text) });
+  stores.push(store);
+  const files = (): string[] => readdirSync(join(directory, "content"));
+  const finished = async (): Promise<FileContent> => {
+    const opened = await store.spool.openContent();
+    assert.ok(opened.ok);
+    await opened.value.write(Buffer.alloc(300_000));
+    const file = await opened.value.finish(false);
+    assert.ok(file.ok);
+    return file.value;
+  };
+  const kept = await finished();
+  assert.deepEqual(await store.spool.put(sampleMessage(1, kept)), DONE);
+  assert.deepEqual(await store.spool.put(sampleMessage(2, await finished())), FULL);
+  assert.deepEqual(files(), [kept.name]);
+  const late = await finished();
+  assert.ok(worker);
+  await (worker as Worker).terminate();
+  assert.deepEqual(await store.spool.put(sampleMessage(3, late)), BROKEN);
+  assert.deepEqual(files(), [kept.name]);
+  assert.deepEqual(await store.spool.openContent(), BROKEN);
 });
 
 test("put() answers full without room, keeps nothing half, and goes on when there is room again", async (context) => {
