@@ -3,7 +3,7 @@ import type { Arguments } from "../../core/cl/arguments.ts";
 import { ATTACHMENT_TYPES, CONTENT_KINDS } from "../../core/cl/commands/send.ts";
 import { counted, formatCount } from "../../core/base/count.ts";
 import { message, type Diagnostic } from "../../core/cl/messages.ts";
-import type { Content } from "../../core/mail/content.ts";
+import type { MemoryContent } from "../../core/mail/content.ts";
 import type { Envelope, ReversePath } from "../../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../../core/mail/mailbox.ts";
 import { parseMailbox, PATH_FAULTS } from "../../core/mail/path.ts";
@@ -167,7 +167,7 @@ const DOT = 0x2e;
 const LF = 0x0a;
 
 /** A message that is in memory as a whole. */
-export function contentOf(octets: Uint8Array): Content {
+export function contentOf(octets: Uint8Array): MemoryContent {
   return { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines: hasDotLines(octets) };
 }
 
