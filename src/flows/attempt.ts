@@ -32,7 +32,10 @@ export function recipientsOf(live: LiveMessage, key: string): number[] {
   return indices;
 }
 
-/** Tries to deliver; null where the content is gone, since the message was removed in the meantime. */
+/**
+ * Tries to deliver. `gone`: the content is not there, since the message was removed in the meantime. `unwanted`: an operator held or
+ * removed it while the next hop was looked up, so nothing was sent.
+ */
 export async function attempt(
   live: LiveMessage,
   key: string,
@@ -40,7 +43,8 @@ export async function attempt(
   nextHops: NextHopFinder,
   spool: Spool,
   transport: Transport,
-): Promise<Attempt | null> {
+  isWanted: () => boolean,
+): Promise<Attempt | "gone" | "unwanted"> {
   if (key === CAPTURE_KEY) return captured(indices.length);
   let hop = nextHops.remembered(key);
   if (hop === null) {
@@ -49,7 +53,8 @@ export async function attempt(
     hop = found.hop;
   }
   const content = live.content ?? (await spool.content(live.id));
-  if (content === null) return null;
+  if (content === null) return "gone";
+  if (!isWanted()) return "unwanted";
   const all = live.envelope.recipients;
   const recipients = indices.length === all.length ? all : all.filter((_, i) => indices.includes(i));
   const result = await transport.send(hop, { id: live.id, envelope: live.envelope, recipients, content });

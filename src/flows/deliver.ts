@@ -56,8 +56,8 @@ export class Deliverer implements QueueOperations {
   readonly #waitingRoom: WaitingRoom;
   readonly #desk: QueueDesk;
   readonly #faults = new Map<QueueId, number>();
-  /** Ids accepted while recovery reads the spool, so that none is taken twice; null afterwards. */
-  #recovering: Set<QueueId> | null = null;
+  /** What operators did to messages while recovery reads the spool: it may have read them before. null afterwards. */
+  #recovering: Map<QueueId, "held" | "free" | "gone"> | null = null;
   #timer: Timer | null = null;
   #timerAt: Instant = Infinity;
   #running = 0;
@@ -87,12 +87,13 @@ export class Deliverer implements QueueOperations {
       report: options,
       accept: (report) => this.accept(report),
       isQuiet: (id) => this.#schedule.isQuiet(id),
+      // It may still wait for a way that it went no more.
+      ended: (id) => this.#schedule.remove(id),
     });
     this.#waitingRoom = new WaitingRoom({
       schedule: this.#schedule,
       lives: this.#lives,
       settlement: this.#settlement,
-      time: this.#time,
       clock,
       queueAgeMs: limits.queueAgeMs,
     });
@@ -100,7 +101,8 @@ export class Deliverer implements QueueOperations {
       ...options,
       schedule: this.#schedule,
       time: this.#time,
-      isLive: (id) => this.#lives.get(id) !== undefined,
+      lives: this.#lives,
+      note: (ids, become) => this.#note(ids, become),
       keysOf: (message) => this.#routing.keysOf(message),
       wake: () => this.#pump(),
     });
@@ -113,17 +115,17 @@ export class Deliverer implements QueueOperations {
   /** Begins to deliver and takes in what the spool has, page by page; resolves when all of it is in the schedule. */
   async start(): Promise<void> {
     this.#started = true;
-    this.#recovering = new Set();
+    this.#recovering = new Map();
     this.#pump();
-    let after = 0;
-    for (;;) {
+    // What comes in from now on has a higher id, and comes by `accept`.
+    const end = this.#options.nextQueueId();
+    for (let after = 0; !this.#stopping;) {
       const page = await this.#options.spool.load(after, PAGE);
-      for (const message of page) {
-        if (!this.#recovering.has(message.id) && !this.#schedule.has(message.id)) await this.#recover(message);
-      }
-      const last = page.at(-1);
+      const old = page.filter(({ id }) => id < end);
+      for (const message of old) await this.#recover(message);
       this.#pump();
-      if (!last || this.#stopping) break;
+      const last = old.at(-1);
+      if (!last || old.length < page.length) break;
       after = last.id;
     }
     this.#recovering = null;
@@ -152,7 +154,6 @@ export class Deliverer implements QueueOperations {
   /** Takes a message that is safe in the spool; delivers it straight from memory as soon as its turn comes. Never throws or waits. */
   accept(message: AcceptedMessage): void {
     if (this.#stopping || !this.#started) return;
-    this.#recovering?.add(message.id);
     const keys = this.#lives.keep(message);
     const now = this.#time.now();
     const acceptedAt = message.acceptedAt;
@@ -223,7 +224,7 @@ export class Deliverer implements QueueOperations {
     this.#timerAt = Infinity;
     this.#routing.refresh();
     for (const live of this.#lives.unreported()) {
-      if (this.#schedule.isQuiet(live.id)) void this.#tellFailures(live);
+      if (this.#schedule.isQuiet(live.id)) this.#aside(this.#tellFailures(live));
     }
     this.#pump();
   }
@@ -231,6 +232,7 @@ export class Deliverer implements QueueOperations {
   #onPolicyChange(): void {
     this.#schedule.attemptsMax = this.#routing.attributes.MAXOUTEMM;
     this.#nextHops.forget();
+    this.#lives.routesChanged();
     this.#schedule.forgive();
   }
 
@@ -242,6 +244,8 @@ export class Deliverer implements QueueOperations {
       if (!isSettled(outcome)) unsettled.set(key, outcome);
     }
     if (unsettled.size === 0) await this.#options.spool.settle(message.id, [], "remove");
+    const became = this.#recovering?.get(message.id);
+    if (became === "gone") return;
     const now = this.#time.now();
     const plan = this.#routing.plan;
     for (const [key, outcome] of unsettled) {
@@ -250,7 +254,15 @@ export class Deliverer implements QueueOperations {
       const dueAt = Math.min(this.#time.fromWall(outcome?.retryAt ?? 0), now + longestRetryMs(plan));
       this.#schedule.add(message.id, key, message.acceptedAt, attempts, dueAt, now);
     }
-    if (message.held) this.#schedule.hold(message.id);
+    if (became === "held" || (became === undefined && message.held)) this.#schedule.hold(message.id);
+  }
+
+  #note(ids: readonly QueueId[], become: "held" | "free" | "gone" | null): void {
+    if (this.#recovering === null) return;
+    for (const id of ids) {
+      if (become === null) this.#recovering.delete(id);
+      else this.#recovering.set(id, become);
+    }
   }
 
   // --- one attempt ------------------------------------------------------------------------------------------------------
@@ -273,6 +285,7 @@ export class Deliverer implements QueueOperations {
 
   async #deliver(slot: Slot, live: LiveMessage): Promise<void> {
     const key = this.#schedule.keyOf(slot);
+    this.#lives.refreshKeys(live);
     const indices = recipientsOf(live, key);
     live.active++;
     try {
@@ -281,8 +294,10 @@ export class Deliverer implements QueueOperations {
         return;
       }
       const { spool, transport } = this.#options;
-      const tried = await attempt(live, key, indices, this.#nextHops, spool, transport);
-      if (tried === null) this.#schedule.settle(slot);
+      const isWanted = (): boolean => this.#schedule.wantedOf(slot) === "attempt";
+      const tried = await attempt(live, key, indices, this.#nextHops, spool, transport, isWanted);
+      if (tried === "gone") this.#schedule.settle(slot);
+      else if (tried === "unwanted") this.#schedule.requeue(slot);
       else await this.#conclude(slot, live, key, indices, tried);
     } finally {
       live.active--;
@@ -299,10 +314,12 @@ export class Deliverer implements QueueOperations {
     const known = new Set(this.#schedule.itemsOf(live.id).map(({ nextHop }) => nextHop));
     const now = this.#time.now();
     const attempts = this.#schedule.attemptsOf(slot);
-    for (const key of new Set(live.keys)) {
+    const wanted = this.#schedule.wantedOf(slot);
+    for (const key of wanted === "removal" ? [] : new Set(live.keys)) {
       if (known.has(key) || recipientsOf(live, key).length === 0) continue;
       this.#schedule.add(live.id, key, live.acceptedAt, attempts, now, now);
     }
+    if (wanted === "hold") this.#schedule.hold(live.id);
     this.#schedule.settle(slot);
   }
 
@@ -314,6 +331,7 @@ export class Deliverer implements QueueOperations {
     tried: Attempt,
   ): Promise<void> {
     const now = this.#options.clock.now();
+    if (this.#faults.size > 0) this.#faults.delete(live.id);
     let paused: Instant | null = null;
     let crowded = false;
     if (!tried.routeTrouble) {
@@ -337,7 +355,7 @@ export class Deliverer implements QueueOperations {
       else this.#schedule.settle(slot);
     } else if (paused !== null) this.#schedule.requeue(slot);
     else this.#schedule.defer(slot, this.#time.fromWall(retry.at), !crowded);
-    if (paused !== null) void this.#waitingRoom.probed(key, tried);
+    if (paused !== null) this.#aside(this.#waitingRoom.probed(key, tried));
     if (key !== CAPTURE_KEY) {
       this.#pump();
       await this.#settlement.settle(live, outcomes);
@@ -357,7 +375,16 @@ export class Deliverer implements QueueOperations {
     }
   }
 
-  /** An attempt that ended in a fault of our own: tried again later, held after the third. */
+  /** What goes on beside the attempts: a fault of it is told, and what was left undone comes up again. */
+  #aside(task: Promise<void>): void {
+    const { clock, recorder } = this.#options;
+    task.catch((error: unknown) => {
+      const text = `Looking after waiting messages failed inside the relay: ${describe(error)}`;
+      recorder.operation({ at: clock.now(), by: "*SYSTEM", text });
+    });
+  }
+
+  /** An attempt that ended in a fault of our own: tried again later, held after the third in a row. */
   #endFaulty(slot: Slot, id: QueueId, error: unknown): void {
     const { clock, recorder, spool } = this.#options;
     const faults = (this.#faults.get(id) ?? 0) + 1;
@@ -368,10 +395,13 @@ export class Deliverer implements QueueOperations {
       void spool.hold([id], true).catch(() => {});
     } else this.#faults.set(id, faults);
     if (this.#schedule.isActive(slot, id)) this.#schedule.defer(slot, this.#time.now() + 5 * RETRY_MS_MIN);
-    const why = error instanceof Error ? error.message : String(error);
-    const text = `Delivering ${formatQueueId(id)} failed inside the relay${held ? ", it is held" : ""}: ${why}`;
+    const text = `Delivering ${formatQueueId(id)} failed inside the relay${held ? ", it is held" : ""}: ${describe(error)}`;
     recorder.operation({ at: clock.now(), by: "*SYSTEM", text });
   }
+}
+
+function describe(fault: unknown): string {
+  return fault instanceof Error ? fault.message : String(fault);
 }
 
 const NO_RETRY = { kind: "expired" } as const;

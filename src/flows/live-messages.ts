@@ -20,8 +20,10 @@ export class LiveMessage implements QueuedMessage {
   readonly held: boolean;
   /** The latest outcome of each recipient, written or not. */
   readonly outcomes: (Outcome | null)[];
-  /** The route key of each recipient. */
-  readonly keys: readonly string[];
+  /** The route key of each recipient, as the policy said when it was last looked at. */
+  keys: readonly string[];
+  /** How often the routes had changed when the keys were made. */
+  routes: number;
   /** In memory since it was received; null where it must be read from the spool. */
   readonly content: Content | null;
   /** Attempts under way. */
@@ -30,10 +32,12 @@ export class LiveMessage implements QueuedMessage {
   unreported: ReportedOutcome[] = [];
   /** Some of it went to the capture box: it stays there at the end. */
   captured = false;
+  /** An operator takes it out: nothing more is told of it. */
+  withdrawn = false;
   /** Writes of outcomes, one after the other. */
   writing: Promise<void> | null = null;
 
-  constructor(message: QueuedMessage, content: Content | null, keys: readonly string[]) {
+  constructor(message: QueuedMessage, content: Content | null, keys: readonly string[], routes: number) {
     this.id = message.id;
     this.acceptedAt = message.acceptedAt;
     this.origin = message.origin;
@@ -43,6 +47,7 @@ export class LiveMessage implements QueuedMessage {
     this.held = message.held;
     this.outcomes = [...message.outcomes];
     this.keys = keys;
+    this.routes = routes;
     this.content = content;
   }
 }
@@ -55,6 +60,7 @@ export class LiveMessages {
   readonly #live = new Map<QueueId, LiveMessage>();
   readonly #loading = new Map<QueueId, Promise<LiveMessage | null>>();
   #octets = 0;
+  #routes = 0;
 
   constructor(spool: Spool, octetsMax: number, routeKeys: (message: QueuedMessage) => readonly string[]) {
     this.#spool = spool;
@@ -81,7 +87,7 @@ export class LiveMessages {
       held: false,
     };
     const keys = this.#routeKeys(queued);
-    const live = new LiveMessage(queued, content.kind === "memory" ? content : null, keys);
+    const live = new LiveMessage(queued, content.kind === "memory" ? content : null, keys, this.#routes);
     this.#live.set(id, live);
     this.#octets += costOf(live);
     if (this.#octets > this.#octetsMax) this.#evict();
@@ -90,6 +96,18 @@ export class LiveMessages {
 
   get(id: QueueId): LiveMessage | undefined {
     return this.#live.get(id);
+  }
+
+  /** The policy is another: the keys of messages that are live already may be too. */
+  routesChanged(): void {
+    this.#routes++;
+  }
+
+  /** Makes the keys anew where the routes changed since. While something of the message is under way they stay. */
+  refreshKeys(live: LiveMessage): void {
+    if (live.routes === this.#routes || live.active > 0) return;
+    live.keys = this.#routeKeys(live);
+    live.routes = this.#routes;
   }
 
   /** Reads the message from the spool; null where it is not there any more. Two callers get the same one. */
@@ -108,6 +126,20 @@ export class LiveMessages {
     this.#octets -= costOf(live);
   }
 
+  /** An operator takes the message out: nothing more is told of it, unless the spool cannot let it go. */
+  withdraw(id: QueueId, withdrawn: boolean): void {
+    const live = this.#live.get(id);
+    if (live) live.withdrawn = withdrawn;
+  }
+
+  /** The message is gone from the spool. */
+  forget(id: QueueId): void {
+    const live = this.#live.get(id);
+    if (!live) return;
+    live.unreported = [];
+    if (live.active === 0) this.drop(live);
+  }
+
   /** Messages with failures that no report told of. */
   unreported(): LiveMessage[] {
     return [...this.#live.values()].filter((live) => live.unreported.length > 0 && live.active === 0);
@@ -118,7 +150,8 @@ export class LiveMessages {
     if (!queued) return null;
     const known = this.#live.get(id);
     if (known) return known;
-    const live = new LiveMessage(queued, null, this.#routeKeys(queued));
+    const keys = this.#routeKeys(queued);
+    const live = new LiveMessage(queued, null, keys, this.#routes);
     this.#live.set(id, live);
     this.#octets += costOf(live);
     return live;

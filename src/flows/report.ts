@@ -69,13 +69,21 @@ async function returnedOf(
   content: Content | null,
 ): Promise<ReportMail["returned"]> {
   const octetsMax = options.limits.returnedOctets;
-  const chunks = await firstOctets(options, message.id, content, octetsMax);
+  let chunks: readonly Uint8Array[];
+  try {
+    chunks = await firstOctets(options, message.id, content, octetsMax);
+  } catch {
+    // Content that cannot be read must not cost the sender the report.
+    return { kind: "headers", octets: NOTHING };
+  }
   const failed = reported.some(({ action }) => action === "failed");
   if (message.envelope.ret === "FULL" && failed && message.sizeOctets <= octetsMax) {
     return { kind: "message", octets: joined(chunks, octetsMax) };
   }
   return { kind: "headers", octets: headerOf(chunks, octetsMax) };
 }
+
+const NOTHING = new Uint8Array(0);
 
 async function firstOctets(
   options: ReportOptions,

@@ -22,6 +22,8 @@ export interface SettleOptions {
   readonly accept: (report: AcceptedMessage) => void;
   /** Whether nothing else of the message is under way or about to be. */
   readonly isQuiet: (id: QueueId) => boolean;
+  /** Nothing is left to do for the message, by whatever way. */
+  readonly ended: (id: QueueId) => void;
 }
 
 /** Outcomes of one attempt: what was delivered or deferred, what failed, and what is to be told whatever else happens. */
@@ -53,9 +55,9 @@ export class Settlement {
     return this.#pending;
   }
 
-  /** Resolves when nothing is being written. */
+  /** Resolves when nothing is being written, or waiting for that was given up. */
   async drain(): Promise<void> {
-    if (this.#pending === 0) return;
+    if (this.#pending === 0 || this.#stopped) return;
     await new Promise<void>((resolve) => {
       this.#allWritten = resolve;
     });
@@ -101,9 +103,10 @@ export class Settlement {
   }
 
   async #write(live: LiveMessage, { passed, tell }: AttemptOutcomes): Promise<void> {
-    const tellNow = tell.filter((one) => isReportOwed(live, one));
+    const tellNow = live.withdrawn ? [] : tell.filter((one) => isReportOwed(live, one));
     // Failures wait until the whole message rests, so that one report tells of all of them.
-    const failures = live.unreported.length > 0 && this.#options.isQuiet(live.id) ? live.unreported.splice(0) : [];
+    const isTime = live.unreported.length > 0 && !live.withdrawn && this.#options.isQuiet(live.id);
+    const failures = isTime ? live.unreported.splice(0) : [];
     const reported = [...failures.filter((one) => isReportOwed(live, one)), ...tellNow];
     const report = reported.length > 0 ? await this.#report(live, reported) : null;
     const written = failures.length > 0 ? [...passed, ...failures.map(({ outcome }) => outcome)] : passed;
@@ -112,6 +115,7 @@ export class Settlement {
     if (written.length > 0 || done) {
       await this.#insist(() => this.#options.spool.settle(live.id, written, disposition));
     }
+    if (done) this.#options.ended(live.id);
     if (report) this.#options.accept(report);
   }
 

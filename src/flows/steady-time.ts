@@ -1,41 +1,48 @@
-import type { Instant } from "../core/base/time.ts";
+import { MINUTE_MS, type Instant } from "../core/base/time.ts";
 import type { Clock, Timer } from "./ports.ts";
 
-/** A timer that is late or early by more than this was not late: the clock was set. */
-const JUMP_MS_MIN = 30_000;
+/** Who lives by this time looks at it more often than this: the clock never goes so far on its own between two looks. */
+const STEP_MS_MAX = 2 * MINUTE_MS;
 
 /**
- * Time that does not jump when the clock is set: what the schedule lives by. It starts as the time of day and goes on by the
- * timers, which count what really passes; each timer set here compares the two.
+ * Time that does not jump when the clock is set: what the schedule lives by. It starts as the time of day and goes on with it,
+ * step by step; a step back, or one too far, was a clock that was set, and is left out. It never goes back.
  */
 export class SteadyTime {
   readonly #clock: Clock;
+  /** What the clock said at the last look. */
+  #wall: Instant;
   /** How far the clock was set ahead of the steady time so far. */
   #offsetMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#wall = clock.now();
   }
 
   now(): Instant {
-    return this.#clock.now() - this.#offsetMs;
+    return this.#look() - this.#offsetMs;
   }
 
   toWall(steady: Instant): Instant {
+    this.#look();
     return steady + this.#offsetMs;
   }
 
   fromWall(wall: Instant): Instant {
+    this.#look();
     return wall - this.#offsetMs;
   }
 
-  /** Like `Clock.after`, and takes note of a clock that was set in the meantime before it calls `task`. */
   after(delayMs: number, task: () => void): Timer {
-    const expected = this.#clock.now() + delayMs;
-    return this.#clock.after(delayMs, () => {
-      const driftMs = this.#clock.now() - expected;
-      if (Math.abs(driftMs) > JUMP_MS_MIN) this.#offsetMs += driftMs;
-      task();
-    });
+    return this.#clock.after(delayMs, task);
+  }
+
+  #look(): Instant {
+    const wall = this.#clock.now();
+    const stepMs = wall - this.#wall;
+    if (stepMs < 0 || stepMs > STEP_MS_MAX) this.#offsetMs += stepMs;
+    this.#wall = wall;
+    return wall;
   }
 }

@@ -9,13 +9,11 @@ import { recipientsOf, type Attempt } from "./attempt.ts";
 import type { LiveMessages } from "./live-messages.ts";
 import type { Clock } from "./ports.ts";
 import type { Settlement } from "./settle.ts";
-import type { SteadyTime } from "./steady-time.ts";
 
 export interface WaitingRoomOptions {
   readonly schedule: Schedule;
   readonly lives: LiveMessages;
   readonly settlement: Settlement;
-  readonly time: SteadyTime;
   readonly clock: Clock;
   readonly queueAgeMs: number;
 }
@@ -29,7 +27,7 @@ const PER_PROBE_MAX = 1_000;
  */
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
-  /** When the last probe of a next hop failed, in steady time. */
+  /** When the last probe of a next hop failed, as the clock said then. */
   readonly #probedAt = new Map<string, Instant>();
   readonly #working = new Set<string>();
 
@@ -47,13 +45,13 @@ export class WaitingRoom {
    * failed since, also when the clock was set forward by days between them.
    */
   async probed(key: string, tried: Attempt): Promise<void> {
-    const { schedule, time, queueAgeMs } = this.#options;
-    const before = this.#probedAt.get(key);
-    const now = time.now();
-    this.#probedAt.set(key, now);
-    if (before === undefined || this.#working.has(key)) return;
-    const wallBefore = time.toWall(before);
-    const wallNow = time.toWall(now);
+    const { schedule, clock, queueAgeMs } = this.#options;
+    const wallNow = clock.now();
+    // What the clock said while it was ahead counts no more.
+    const wallBefore = Math.min(this.#probedAt.get(key) ?? Infinity, wallNow);
+    const isFirst = !this.#probedAt.has(key);
+    this.#probedAt.set(key, wallNow);
+    if (isFirst || this.#working.has(key)) return;
     const expired: QueueId[] = [];
     const delayed: QueueId[] = [];
     schedule.eachWaiting(key, (id, acceptedAt) => {
@@ -80,6 +78,8 @@ export class WaitingRoom {
     live.active++;
     try {
       const indices = recipientsOf(live, key);
+      // Another way leads there since: the item goes it when its turn comes.
+      if (indices.length === 0) return;
       const outcomes = indices.map((recipient): Outcome => {
         const { nextHop, server, tls } = tried;
         return { kind, recipient, at: clock.now(), nextHop, server, tls, reply: tried.replies[0] ?? NO_REPLY };

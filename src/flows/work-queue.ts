@@ -4,6 +4,7 @@ import { joined } from "../core/queue/dsn.ts";
 import { formatQueueId, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
 import { isSettled } from "../core/queue/outcome.ts";
 import type { Schedule } from "../core/queue/schedule.ts";
+import type { LiveMessages } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueSummary } from "./operations.ts";
 import type { Clock, Spool, Transport } from "./ports.ts";
 import type { DeliveryRecorder } from "./settle.ts";
@@ -16,7 +17,9 @@ export interface QueueDeskOptions {
   readonly clock: Clock;
   readonly schedule: Schedule;
   readonly time: SteadyTime;
-  readonly isLive: (id: QueueId) => boolean;
+  readonly lives: Pick<LiveMessages, "get" | "withdraw" | "forget">;
+  /** Tells recovery, which may have read these messages before and not taken them in yet; null: they are as it read them. */
+  readonly note: (ids: readonly QueueId[], become: "held" | "free" | "gone" | null) => void;
   readonly keysOf: (message: QueuedMessage) => readonly string[];
   /** The schedule was changed: something may be due. */
   readonly wake: () => void;
@@ -28,6 +31,8 @@ const PAGE = 500;
 /** What operators do with the queue: the spool has the messages, the schedule knows what they wait for. */
 export class QueueDesk {
   readonly #options: QueueDeskOptions;
+  /** Settles when the act before the next one has ended. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: QueueDeskOptions) {
     this.#options = options;
@@ -62,25 +67,25 @@ export class QueueDesk {
     return joined(chunks, octetsMax);
   }
 
-  async hold(filter: QueueFilter, by: string): Promise<number> {
-    const { schedule, spool } = this.#options;
+  hold(filter: QueueFilter, by: string): Promise<number> {
     return this.#each(filter, by, "Held", async (ids) => {
-      // Nothing new is begun while the spool writes.
-      for (const id of ids) schedule.hold(id);
-      await spool.hold(ids, true);
+      await this.#whileHeld(ids, (held) => this.#options.spool.hold(held, true));
+      // A message whose storing was just being answered came into the schedule in the meantime.
+      for (const id of ids) this.#options.schedule.hold(id);
     });
   }
 
-  async release(filter: QueueFilter, by: string): Promise<number> {
-    const { schedule, spool, wake } = this.#options;
+  release(filter: QueueFilter, by: string): Promise<number> {
+    const { note, schedule, spool, wake } = this.#options;
     return this.#each(filter, by, "Released", async (ids) => {
       await spool.hold(ids, false);
+      note(ids, "free");
       for (const id of ids) schedule.release(id);
       wake();
     });
   }
 
-  async retry(filter: QueueFilter, by: string): Promise<number> {
+  retry(filter: QueueFilter, by: string): Promise<number> {
     const { schedule, wake } = this.#options;
     return this.#each(filter, by, "Made due", async (ids) => {
       for (const id of ids) schedule.retry(id);
@@ -88,12 +93,38 @@ export class QueueDesk {
     });
   }
 
-  async remove(filter: QueueFilter, by: string): Promise<number> {
-    const { schedule, spool } = this.#options;
+  remove(filter: QueueFilter, by: string): Promise<number> {
+    const { lives, note, schedule, spool } = this.#options;
     return this.#each(filter, by, "Removed", async (ids) => {
-      for (const id of ids) schedule.remove(id);
-      await spool.remove(ids);
+      for (const id of ids) lives.withdraw(id, true);
+      try {
+        await this.#whileHeld(ids, (held) => spool.remove(held));
+      } catch (fault) {
+        for (const id of ids) lives.withdraw(id, false);
+        throw fault;
+      }
+      note(ids, "gone");
+      for (const id of ids) {
+        schedule.remove(id);
+        lives.forget(id);
+      }
     });
+  }
+
+  /** Nothing new is begun with these messages while the spool writes; where it cannot, all is as before. */
+  async #whileHeld(ids: readonly QueueId[], write: (ids: readonly QueueId[]) => Promise<unknown>): Promise<void> {
+    const { note, schedule, wake } = this.#options;
+    const free = ids.filter((id) => !schedule.isHeld(id));
+    for (const id of free) schedule.hold(id);
+    note(free, "held");
+    try {
+      await write(ids);
+    } catch (fault) {
+      note(free, null);
+      for (const id of free) schedule.release(id);
+      wake();
+      throw fault;
+    }
   }
 
   async summary(): Promise<QueueSummary> {
@@ -111,8 +142,22 @@ export class QueueDesk {
     };
   }
 
-  /** Does something to every message that the filter picks, a page at a time, and tells the journal. */
-  async #each(
+  /**
+   * Does something to every message that the filter picks, a page at a time, and tells the journal. One act ends before the next
+   * begins: what was asked for last is what holds.
+   */
+  #each(
+    filter: QueueFilter,
+    by: string,
+    did: string,
+    act: (ids: readonly QueueId[]) => Promise<void>,
+  ): Promise<number> {
+    const done = this.#turn.then(() => this.#actOn(filter, by, did, act));
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #actOn(
     filter: QueueFilter,
     by: string,
     did: string,
@@ -176,12 +221,12 @@ export class QueueDesk {
 
   #entryOf(message: QueuedMessage, captured = isCaptured(message)): QueueEntry {
     if (captured) return { message, state: "captured", nextHops: ["capture"], dueAt: null };
-    const { schedule, time, isLive, keysOf } = this.#options;
+    const { schedule, time, lives, keysOf } = this.#options;
     const items = schedule.itemsOf(message.id);
     const states = new Set(items.map(({ state }) => state));
     const dueAt = items.reduce<Instant>((earliest, item) => Math.min(earliest, item.dueAt ?? Infinity), Infinity);
     let state: QueueEntry["state"];
-    if (states.has("active") || (items.length === 0 && isLive(message.id))) state = "active";
+    if (states.has("active") || (items.length === 0 && lives.get(message.id))) state = "active";
     else if (message.held || states.has("held")) state = "held";
     else state = states.has("ready") ? "ready" : "deferred";
     const keys = items.length > 0 ? items.map(({ nextHop }) => nextHop) : unsettledKeys(message, keysOf(message));

@@ -145,6 +145,13 @@ export class Schedule {
     return this.#id[slot] === id && (state === ACTIVE || state === HOLD_WANTED || state === REMOVE_WANTED);
   }
 
+  /** What is to become of the active item: an operator may have held or removed its message since it was started. */
+  wantedOf(slot: Slot): "attempt" | "hold" | "removal" {
+    const state = this.#state[slot];
+    if (state === HOLD_WANTED) return "hold";
+    return state === REMOVE_WANTED ? "removal" : "attempt";
+  }
+
   /** Until when the next hop of this item is left alone. */
   pausedUntil(slot: Slot): Instant {
     return this.#hopOf(slot).pausedUntil;
@@ -199,6 +206,15 @@ export class Schedule {
       this.#withdraw(slot, state);
       this.#setState(slot, HELD);
     });
+  }
+
+  /** Whether an item of the message is held, or will be when its attempt ends. */
+  isHeld(id: QueueId): boolean {
+    let held = false;
+    this.#eachOf(id, (_slot, state) => {
+      if (state === HELD || state === HOLD_WANTED) held = true;
+    });
+    return held;
   }
 
   /** Held items become ready. */
@@ -258,11 +274,11 @@ export class Schedule {
     }
   }
 
-  /** Takes one item of a message that waits (ready, deferred or held) out of the schedule. */
+  /** Takes one item of a message that waits for its turn or its time out of the schedule; a held one stays. */
   removeItem(id: QueueId, key: string): boolean {
     let removed = false;
     this.#eachOf(id, (slot, state) => {
-      if ((state !== READY && state !== DEFERRED && state !== HELD) || this.keyOf(slot) !== key) return;
+      if ((state !== READY && state !== DEFERRED) || this.keyOf(slot) !== key) return;
       this.#withdraw(slot, state);
       this.#drop(slot);
       removed = true;
