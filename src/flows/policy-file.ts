@@ -1,19 +1,27 @@
-import { counted } from "../core/base/count.ts";
+import { counted, formatCount } from "../core/base/count.ts";
 import { message, type Message } from "../core/cl/messages.ts";
-import { diffPolicy, formatPolicy, parsePolicy, type FileFault, type ParsedPolicy } from "../core/cl/policy-text.ts";
-import { asNewEntry, type PolicyChange } from "../core/policy/policy.ts";
+import { diffPolicy } from "../core/cl/policy-diff.ts";
+import { formatPolicy, readPolicy, type FileFault, type ParsedPolicy } from "../core/cl/policy-text.ts";
+import type { PolicyChange } from "../core/policy/policy.ts";
 import { sealingOf } from "./commands/answer.ts";
 import { describeRelay } from "./commands/attributes.ts";
-import { findingJson } from "./commands/list-entries.ts";
-import { findingMessage, refusalMessage } from "./commands/policy-answer.ts";
+import { findingsJson } from "./commands/list-entries.ts";
+import { findingMessages, refusalMessage } from "./commands/policy-answer.ts";
 import type { CommandResult } from "./operate.ts";
 import type { Operations } from "./operations.ts";
+import { inSlices } from "./slices.ts";
 
 /** policy export: the whole policy as text; `all` writes every attribute. */
-export function exportPolicy(operations: Operations, all = false): string {
+export async function exportPolicy(operations: Operations, all = false): Promise<string> {
   const { policy } = operations;
-  return formatPolicy(policy.attributes(), policy.entries().map(asNewEntry), all);
+  const lines: string[] = [];
+  const steps = formatPolicy(policy.attributes(), policy.entries(), all);
+  await inSlices(operations, steps, (line) => lines.push(line));
+  return `${lines.join("\n")}\n`;
 }
+
+/** Differences that `policy apply` prints. `policy diff` prints all of them, before. */
+const SHOWN_MAX = 1_000;
 
 /** policy apply: makes the policy exactly what the file says, in one version, or changes nothing. */
 export async function applyPolicy(
@@ -22,11 +30,12 @@ export async function applyPolicy(
   by: string,
   confirmed: boolean,
 ): Promise<CommandResult> {
-  const parsed = parse(operations, text);
+  const parsed = await parse(operations, text);
   if (!parsed.ok) return parsed.result;
   const { policy } = operations;
-  const lines = differences(operations, parsed.value.change);
-  if (lines.length === 0) return done([message("SMR0709")], "", { version: policy.version(), changes: [] });
+  const lines = await differences(operations, parsed.value.change);
+  if (lines.length === 0)
+    return done([message("SMR0709")], "", { version: policy.version(), differences: 0, changes: [], findings: [] });
   const changed = await policy.change({
     change: parsed.value.change,
     command: `policy apply (${counted(lines.length, "difference")})`,
@@ -39,22 +48,25 @@ export async function applyPolicy(
   }
   const { version, findings } = changed.value;
   const what = `${counted(lines.length, "difference")}. ${describeRelay(policy, operations.now())}`;
-  const messages = [message("SMR0701", what, String(version)), ...findings.map(findingMessage)];
-  return done(messages, lines.join("\n"), { version, changes: lines, findings: findings.map(findingJson) });
+  const messages = [message("SMR0701", what, String(version)), ...findingMessages(findings)];
+  const shown = lines.slice(0, SHOWN_MAX);
+  const more = lines.length > shown.length ? `\n/* and ${formatCount(lines.length - shown.length)} more */` : "";
+  const value = { version, differences: lines.length, changes: shown, findings: findingsJson(findings) };
+  return done(messages, `${shown.join("\n")}${more}`, value);
 }
 
 /** policy diff: the commands that would make the policy what the file says. */
-export function diffPolicyFile(operations: Operations, text: string): CommandResult {
-  const parsed = parse(operations, text);
+export async function diffPolicyFile(operations: Operations, text: string): Promise<CommandResult> {
+  const parsed = await parse(operations, text);
   if (!parsed.ok) return parsed.result;
-  const lines = differences(operations, parsed.value.change);
+  const lines = await differences(operations, parsed.value.change);
   if (lines.length === 0) return done([message("SMR0709")], "", []);
   return done([message("SMR0710", counted(lines.length, "difference"))], lines.join("\n"), lines);
 }
 
 /** policy check: whether the file can be applied, and what would be odd about the policy it makes. */
-export function checkPolicyFile(operations: Operations, text: string): CommandResult {
-  const parsed = parse(operations, text);
+export async function checkPolicyFile(operations: Operations, text: string): Promise<CommandResult> {
+  const parsed = await parse(operations, text);
   if (!parsed.ok) return parsed.result;
   const { change } = parsed.value;
   const right = message("SMR0708", counted(change.entries.length, "entry", "entries"));
@@ -65,14 +77,16 @@ export function checkPolicyFile(operations: Operations, text: string): CommandRe
     return done([right], "", { findings: [] });
   }
   const { findings } = preview.value;
-  return done([right, ...findings.map(findingMessage)], "", { findings: findings.map(findingJson) });
+  return done([right, ...findingMessages(findings)], "", { findings: findingsJson(findings) });
 }
 
-function parse(
+async function parse(
   operations: Operations,
   text: string,
-): { readonly ok: true; readonly value: ParsedPolicy } | { readonly ok: false; readonly result: CommandResult } {
-  const parsed = parsePolicy(text, operations.now(), sealingOf(operations));
+): Promise<
+  { readonly ok: true; readonly value: ParsedPolicy } | { readonly ok: false; readonly result: CommandResult }
+> {
+  const parsed = await inSlices(operations, readPolicy(text, operations.now(), sealingOf(operations)));
   return parsed.ok ? { ok: true, value: parsed.value } : { ok: false, result: fileFaults(parsed.error) };
 }
 
@@ -87,10 +101,17 @@ export function fileFaults(faults: readonly FileFault[]): CommandResult {
   return { ok: false, messages, output: "", value };
 }
 
-function differences(operations: Operations, change: PolicyChange & { kind: "replace" }): readonly string[] {
+async function differences(
+  operations: Operations,
+  change: PolicyChange & { kind: "replace" },
+): Promise<readonly string[]> {
   const { policy } = operations;
-  const before = { attributes: policy.attributes(), entries: policy.entries().map(asNewEntry) };
-  return diffPolicy(before, change);
+  const before = { attributes: policy.attributes(), entries: policy.entries() };
+  const lines: string[] = [];
+  await inSlices(operations, diffPolicy(before, change), (line) => {
+    if (line !== undefined) lines.push(line);
+  });
+  return lines;
 }
 
 function done(messages: readonly Message[], output: string, value: CommandResult["value"]): CommandResult {
