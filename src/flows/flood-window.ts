@@ -1,5 +1,6 @@
 import { MINUTE_MS, type Instant } from "../core/base/time.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
+import { networkOf, type Network } from "../core/mail/network.ts";
 import type { JournalEvent } from "./ports.ts";
 import type { DecisionEvent } from "./record.ts";
 
@@ -169,6 +170,11 @@ function rowOf(event: DecisionEvent, id: number, over: DecisionRow["over"]): Dec
 
 function clientKey(client: IpAddress): number | string {
   return client.family === 4 ? client.bits : client.words.join(":");
+}
+
+/** The clients that are counted together where each by itself would be too many: IPv4 /24, IPv6 /64. */
+export function networkOfFlood(client: IpAddress): Network {
+  return networkOf(client, client.family === 4 ? 24 : 64);
 }
 
 function networkKey(client: IpAddress): number | string {

@@ -8,15 +8,16 @@ import { describeDecision } from "../../core/cl/decision-text.ts";
 import { decisionJson } from "../../core/policy/policy-decision.ts";
 import { formatEntryId, formatEntryValue } from "../../core/policy/coverage.ts";
 import { parseEntryId, readDomain } from "../../core/cl/entry-value.ts";
-import { counted } from "../../core/base/count.ts";
+import { counted, formatCount } from "../../core/base/count.ts";
 import { leader, pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message, type Diagnostic } from "../../core/cl/messages.ts";
 import { formatIpAddress, parseIpAddress } from "../../core/mail/ip.ts";
-import { parseCidr } from "../../core/mail/network.ts";
+import { formatNetwork, parseCidr } from "../../core/mail/network.ts";
 import { describeReply } from "../../core/mail/reply.ts";
 import type { Decision, Verdict } from "../../core/policy/decision.ts";
 import { formatDecisionId, parseDecisionId } from "../../core/policy/decision-id.ts";
 import { formatQueueId, parseQueueId } from "../../core/queue/message.ts";
+import { networkOfFlood } from "../flood-window.ts";
 import type { JournalFilter, JournalKind, JournalRow } from "../ports.ts";
 import { answer, faultsOf, say, type Answer, type CommandContext, type Handler } from "./answer.ts";
 import { readMoment } from "./moment.ts";
@@ -117,7 +118,8 @@ export function journalTable(rows: readonly JournalRow[]): string {
     rows.map((row) => {
       const cells = cellsOf(row);
       const paths = cells.from === "" && cells.to === "" ? "" : `${cells.from} to ${cells.to}`;
-      const detail = [paths, cells.detail, row.kind === "decision" && row.count > 1 ? `(${row.count} times)` : ""];
+      const many = row.kind === "decision" ? describeMany(row) : "";
+      const detail = [paths, cells.detail, many === "" ? "" : `[${many}]`];
       return [
         formatInstant(row.at),
         row.kind,
@@ -127,6 +129,24 @@ export function journalTable(rows: readonly JournalRow[]): string {
       ];
     }),
   );
+}
+
+type DecisionRow = JournalRow & { readonly kind: "decision" };
+
+/** What a row stands for that is one for many: `31 such decisions about clients of 10.2.3.0/24 …`. */
+function describeMany(row: DecisionRow): string {
+  if (row.count <= 1) return "";
+  const about = row.over === undefined ? aboutOne(row) : `clients ${clientsOf(row)}`;
+  return `${formatCount(row.count)} such decisions about ${about} within a minute; the first is shown`;
+}
+
+function aboutOne({ recipient }: DecisionRow): string {
+  return recipient === "" ? "this client" : "this client and recipient domain";
+}
+
+/** The clients of a row that stands for several. */
+function clientsOf({ client, over }: DecisionRow): string {
+  return over === "network" ? `of ${formatNetwork(networkOfFlood(client))}` : "everywhere";
 }
 
 interface Cells {
@@ -188,13 +208,14 @@ function formatPath(mailbox: string): string {
   return `<${mailbox}>`;
 }
 
-const CSV_HEADINGS = ["row", "time", "type", "id", "client", "what", "from", "to", "count", "detail"];
+const CSV_HEADINGS = ["row", "time", "type", "id", "client", "what", "from", "to", "count", "over", "detail"];
 
 function journalCsv(rows: readonly JournalRow[]): string {
   const lines = rows.map((row) => {
     const { id, client, what, from, to, detail } = cellsOf(row);
-    const count = row.kind === "decision" ? String(row.count) : "1";
-    const cells = [String(row.row), formatInstant(row.at), row.kind, id, client, what, from, to, count, detail];
+    const [count, over] = row.kind === "decision" ? [row.count, row.over ?? ""] : [1, ""];
+    const when = [String(row.row), formatInstant(row.at), row.kind];
+    const cells = [...when, id, client, what, from, to, String(count), over, detail];
     return csvRow(cells.map((cell) => printable(cell, 2_000)));
   });
   return [csvRow(CSV_HEADINGS), ...lines].join("\r\n");
@@ -239,7 +260,7 @@ export function rowJson(row: JournalRow): { readonly [name: string]: Json } {
 }
 
 /** Who asked for a decision, when, and what for. */
-function contextJson(row: JournalRow & { readonly kind: "decision" }): { readonly [name: string]: Json } {
+function contextJson(row: DecisionRow): { readonly [name: string]: Json } {
   return {
     at: formatInstant(row.at),
     id: formatDecisionId(row.id),
@@ -250,6 +271,7 @@ function contextJson(row: JournalRow & { readonly kind: "decision" }): { readonl
     recipient: row.recipient,
     listener: row.listener,
     count: row.count,
+    over: row.over ?? null,
   };
 }
 
@@ -292,6 +314,7 @@ async function findDecision(context: CommandContext, text: string): Promise<Answ
   const facts = [
     ["Decision", formatDecisionId(id)],
     ["When", formatInstant(row.at)],
+    ...(row.count > 1 ? [["Stands for", describeMany(row)]] : []),
     ["Client", `${formatIpAddress(row.client)}${row.user === null ? "" : ` as ${row.user}`}`],
     ["Listener", row.listener],
     ["EHLO", row.helo],

@@ -73,6 +73,7 @@ export class TestHouse {
         return octets.length > octetsMax ? err("it is too large") : ok(octets);
       },
       now: () => this.now,
+      pause: async () => undefined,
     };
   }
 

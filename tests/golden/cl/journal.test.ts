@@ -77,6 +77,27 @@ async function journalHouse(): Promise<TestHouse> {
     recipient: "user@example.net",
     count: 31,
   });
+  const flood = { decision: { ...REFUSAL, policyVersion: 43 }, reversePath: "", recipient: "z@example.org" };
+  house.journal.record({
+    ...common,
+    ...flood,
+    kind: "decision",
+    at: NOW - 5_500,
+    id: 5,
+    client: ipv4(0x0a020900),
+    count: 12_345,
+    over: "network",
+  });
+  house.journal.record({
+    ...common,
+    ...flood,
+    kind: "decision",
+    at: NOW - 5_400,
+    id: 6,
+    client: ipv4(0xc0000217),
+    count: 98_765,
+    over: "everybody",
+  });
   house.journal.record({
     kind: "accepted",
     at: NOW - 5_000,
@@ -123,7 +144,7 @@ test("DSPSMTPJRN shows, filters and prints in three formats", async () => {
     "DSPSMTPJRN CLIENT('10.2.3.400') ENTRY(X) MSG(17) FROMTIME('soon')",
   ]);
   const { output } = await house.run("DSPSMTPJRN FORMAT(*JSON)");
-  assert.equal(output.split("\n").map((line) => JSON.parse(line) as unknown).length, 6);
+  assert.equal(output.split("\n").map((line) => JSON.parse(line) as unknown).length, 8);
   checkPage((await house.run("DSPSMTPJRN")).output);
 });
 
@@ -143,6 +164,7 @@ test("DSPSMTPDCN finds a decision by the id in its reply, and asks for a new one
   await checkTranscript("decision", house, [
     "DSPSMTPDCN ID(D-7F3K2)",
     "DSPSMTPDCN ID('[d-7f3k2]')",
+    "DSPSMTPDCN ID(D-5)",
     "DSPSMTPDCN ID(D-ZZZZ)",
     "DSPSMTPDCN ID('nonsense!')",
     "DSPSMTPDCN CLIENT('10.2.3.4') RCP('user@example.net') SENDER('me@example.com') USER('Me') TLS(*YES)",

@@ -162,13 +162,13 @@ ADDSMTPLE TYPE(*NEAR) HOSTNAME('old.example') TEXT('y')
     "CHGSMTPLE TYPE(*NEAR) HOSTNAME('old.example') TEXT('y')",
     "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.1.1.1') SUBNETMASK('255.255.255.255') TEXT('ERP')",
   ];
-  assert.deepEqual(ids(checkPolicyFile(operations, file)), ["SMR0708", "SMR0134"]);
-  assert.deepEqual(diffPolicyFile(operations, file).value, lines);
+  assert.deepEqual(ids(await checkPolicyFile(operations, file)), ["SMR0708", "SMR0134"]);
+  assert.deepEqual((await diffPolicyFile(operations, file)).value, lines);
   assert.equal(operations.policy.version(), 2);
   const applied = await applyPolicy(operations, file, "ops", false);
   assert.ok(applied.ok);
   assert.equal(operations.policy.version(), 3);
-  assert.equal(exportPolicy(operations), file);
+  assert.equal(await exportPolicy(operations), file);
   assert.deepEqual(ids(await applyPolicy(operations, file, "ops", false)), ["SMR0709"]);
   assert.equal(operations.policy.version(), 3);
   const faulty = await applyPolicy(operations, `${file}ADDSMTPLE *ACCEPT INTNETADR('10.1.1.1')\nFOO\n`, "ops", false);
@@ -180,7 +180,7 @@ ADDSMTPLE TYPE(*NEAR) HOSTNAME('old.example') TEXT('y')
       "The policy file has 2 faults. Nothing was changed.",
     ],
   );
-  assert.equal(exportPolicy(operations), file);
+  assert.equal(await exportPolicy(operations), file);
 });
 
 test("a diff is a script that makes the policy what the file says", async () => {
@@ -191,9 +191,9 @@ ADDSMTPLE TYPE(*ACCEPTIP6) IP6NETADR('2001:db8::') IP6PFX('32') EXPDATE('2027-01
 ADDSMTPLE TYPE(*DOMAINIP6) HOSTNAME('shop.example') IP6NETADR('2001:db8::1')
 ADDSMTPLE TYPE(*HOSTAUTH) HOSTNAME('a.example') USERNAME('v') PASSWORD('{sealed}sealed-9')
 `;
-  const { output } = diffPolicyFile(house.operations, file);
+  const { output } = await diffPolicyFile(house.operations, file);
   const result = await house.script(output);
   assert.ok(result.ok, JSON.stringify(result.messages));
-  assert.equal(exportPolicy(house.operations), file);
+  assert.equal(await exportPolicy(house.operations), file);
   assert.equal(house.now, NOW);
 });

@@ -34,7 +34,7 @@ export const DSPSMTPJRN: CommandDefinition = {
     {
       keyword: "CLIENT",
       prompt: "Client",
-      help: "An address, or a network: '10.1.0.0/16'.",
+      help: "An address, or a network: '10.1.0.0/16'. A row that stands for many clients is found by the first of them.",
       shape: characters(49, { "*ALL": "Any client" }),
       default: "*ALL",
     },
