@@ -4,7 +4,7 @@ import { formatMailbox } from "../../src/core/mail/mailbox.ts";
 import { Client } from "../dialogs/client.ts";
 import { LOOPBACK } from "../dialogs/scene.ts";
 import { World, type WorldOptions } from "../dialogs/world.ts";
-import { octetsOf, readSections, type Row, type Section } from "./table.ts";
+import { codeOf, octetsOf, readSections, type Row, type Section } from "./table.ts";
 
 /** On no list. */
 const STRANGER = "127.0.0.9";
@@ -125,10 +125,4 @@ function recipientsOf(section: Section, row: Row): readonly string[] {
 function proxyHeader(client: string): string {
   const [protocol, own] = client.includes(":") ? ["TCP6", "2001:db8::25"] : ["TCP4", "192.0.2.25"];
   return `PROXY ${protocol} ${client} ${own} 4000 25\r\n`;
-}
-
-/** Code and enhanced status. */
-function codeOf(reply: string): string {
-  const last = reply.split("\n").at(-1) ?? "";
-  return /^\d{3}(?: \d\.\d{1,3}\.\d{1,3})?/.exec(last)?.[0] ?? last;
 }

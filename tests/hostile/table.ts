@@ -85,3 +85,9 @@ const ESCAPES = new Map([
   ["\\0", "\0"],
   ["\\\\", "\\"],
 ]);
+
+/** Code and enhanced status of a reply. */
+export function codeOf(reply: string): string {
+  const last = reply.split("\n").at(-1) ?? "";
+  return /^\d{3}(?: \d\.\d{1,3}\.\d{1,3})?/.exec(last)?.[0] ?? last;
+}
