@@ -82,7 +82,7 @@ async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepa
       "",
     ].join("\n"),
   );
-  return { directory, port, command: [process.execPath, join(repository, "src/main.ts"), "serve", "--config", config] };
+  return { directory, port, command: [process.execPath, join(repository, "bin/relaykeeper.mjs"), "serve", "--config", config] };
 }
 
 /** Tuned for this load: limits lifted, no DNS, no log of each message. */
