@@ -82,7 +82,11 @@ async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepa
       "",
     ].join("\n"),
   );
-  return { directory, port, command: [process.execPath, join(repository, "bin/relaykeeper.mjs"), "serve", "--config", config] };
+  return {
+    directory,
+    port,
+    command: [process.execPath, join(repository, "bin/relaykeeper.mjs"), "serve", "--config", config],
+  };
 }
 
 /** Tuned for this load: limits lifted, no DNS, no log of each message. */
