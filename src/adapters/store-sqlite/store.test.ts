@@ -219,3 +219,17 @@ test("put() answers full when the queue has as many messages as it may, until on
   assert.deepEqual(await store.spool.counts(), { queued: 2, captured: 0, octets: 40 });
   await store.close();
 });
+
+test("content in a file goes with the message that there was no room for", async () => {
+  const directory = newDirectory();
+  const store = await open(directory, { limits: { queuedMessages: 1, capturedMessages: 1 } });
+  assert.ok((await store.spool.put(sampleMessage(1))).ok);
+  const opened = await store.spool.openContent();
+  assert.ok(opened.ok);
+  await opened.value.write(Buffer.from("Subject: 2\r\n\r\nText\r\n"));
+  const file = await opened.value.finish(false);
+  assert.ok(file.ok);
+  assert.equal(readdirSync(join(directory, "content")).length, 1);
+  assert.deepEqual(await store.spool.put(sampleMessage(2, file.value)), { ok: false, error: "full" });
+  assert.deepEqual(readdirSync(join(directory, "content")), []);
+});
