@@ -81,7 +81,13 @@ export class SimClient implements Wire {
       if (line.length < 4 || line[3] === "-") continue;
       this.#hear(Number(line.slice(0, 3)));
     }
-    return true;
+    // A client that does not read: the server has to wait before it says more.
+    const { chance, time, unrest } = this.#options;
+    if (!chance.odds(unrest)) return true;
+    time.after(chance.delayMs(500, 10_000), () => {
+      if (!this.#isOver) this.#session?.drained();
+    });
+    return false;
   }
 
   end(lastWord: string): void {

@@ -67,6 +67,8 @@ export interface Sending {
 /** Keeps the books of everything that was promised and done, and finds where they do not agree: the laws as sums. */
 export class Ledger implements StoreWatcher {
   readonly violations: string[] = [];
+  /** The clock was never set, and no operator made anything be tried sooner: time in the queue is what it seems. */
+  isTimePlain = true;
   readonly mails = new Map<number, Mail>();
   readonly #stories = new Map<QueueId, Story>();
   readonly #byMail = new Map<number, Story>();
@@ -76,10 +78,12 @@ export class Ledger implements StoreWatcher {
   readonly #removalAsked = new Set<QueueId>();
   readonly #time: SimTime;
   readonly #localDomain: string;
+  readonly #queueAgeMs: number;
   store: SimStore | null = null;
 
-  constructor(time: SimTime, localDomain: string) {
+  constructor(time: SimTime, localDomain: string, queueAgeMs: number) {
     this.#time = time;
+    this.#queueAgeMs = queueAgeMs;
     this.#localDomain = localDomain;
   }
 
@@ -203,6 +207,11 @@ export class Ledger implements StoreWatcher {
         this.blame(`${fate.address}: delivered is written before the next hop said so`);
       }
       if (outcome.kind === "expired" && this.#held.has(id)) this.blame(`${fate.address}: expired while held`);
+      if (outcome.kind === "expired" && this.isTimePlain) {
+        const ageMs = this.#time.wall() - (this.#stories.get(id)?.message.acceptedAt ?? 0);
+        if (ageMs < this.#queueAgeMs)
+          this.blame(`${fate.address}: given up after ${Math.round(ageMs / 60_000)} minutes`);
+      }
       fate.knownTo = life;
     }
   }

@@ -1,6 +1,6 @@
 import { formatIpAddress, type IpAddress } from "../../src/core/mail/ip.ts";
 import { formatNetwork } from "../../src/core/mail/network.ts";
-import type { PolicyRecord } from "../../src/core/policy/policy.ts";
+import type { EntryValue, PolicyRecord } from "../../src/core/policy/policy.ts";
 
 interface ModelEntry {
   readonly list: string;
@@ -21,7 +21,7 @@ export class ModelPolicy {
     this.#nextId = nextId;
   }
 
-  /** The version that follows. Of changes the simulation makes these four. */
+  /** The version that follows. Of changes the simulation makes these. */
   after({ change }: PolicyRecord): ModelPolicy {
     const entries = new Map(this.#entries);
     switch (change.kind) {
@@ -29,18 +29,22 @@ export class ModelPolicy {
         return new ModelPolicy(change.attributes.ALWRLY ?? this.#allow, entries, this.#nextId);
       case "add-entry": {
         const { list, value, expiresAt } = change.entry;
-        if (value.kind !== "network" && value.kind !== "domain") throw new Error(`the model knows no ${value.kind}`);
-        const text =
-          value.kind === "network" ? formatNetwork(value.network) : `${value.subdomains ? "." : ""}${value.domain}`;
-        entries.set(this.#nextId, { list, text, ends: expiresAt });
+        entries.set(this.#nextId, { list, text: textOf(value), ends: expiresAt });
         return new ModelPolicy(this.#allow, entries, this.#nextId + 1);
+      }
+      case "change-entry": {
+        const entry = entries.get(change.id);
+        if (!entry) throw new Error("the model has no such entry");
+        const text = change.value === undefined ? entry.text : textOf(change.value);
+        const ends = change.expiresAt === undefined ? entry.ends : change.expiresAt;
+        entries.set(change.id, { list: entry.list, text, ends });
+        return new ModelPolicy(this.#allow, entries, this.#nextId);
       }
       case "remove-entry":
         entries.delete(change.id);
         return new ModelPolicy(this.#allow, entries, this.#nextId);
-      case "change-entry":
       case "replace":
-        throw new Error(`the model knows no ${change.kind}`);
+        throw new Error("the model knows no replace");
     }
   }
 
@@ -57,6 +61,12 @@ export class ModelPolicy {
       list === "*NEAR" && (text.startsWith(".") ? domain.endsWith(text) : domain === text);
     return entries.some(isNear) || names("*NEAR");
   }
+}
+
+function textOf(value: EntryValue): string {
+  if (value.kind === "network") return formatNetwork(value.network);
+  if (value.kind !== "domain") throw new Error(`the model knows no ${value.kind}`);
+  return `${value.subdomains ? "." : ""}${value.domain}`;
 }
 
 /** Whether an IPv4 address is in `a.b.c.d/n`. */

@@ -74,6 +74,7 @@ export class SimOperator {
         for (const one of "ids" in filter ? [id] : ids) ledger.released(one);
         return quietly(deliverer.release(filter, "QSECOFR"));
       case "retry":
+        ledger.isTimePlain = false;
         return quietly(deliverer.retry(filter, "QSECOFR"));
       case "remove":
         ledger.removalAsked(id);
@@ -85,6 +86,7 @@ export class SimOperator {
 
   #changePolicy(house: House): void {
     const { chance } = this.#options;
+    if (chance.odds(0.1)) return quietly(house.keeper.undo("QSECOFR", chance.odds(0.8)));
     const change = this.#change(house);
     if (change === null) return;
     quietly(house.keeper.change({ change, command: change.kind, by: "QSECOFR", confirmed: chance.odds(0.8) }));
@@ -96,7 +98,9 @@ export class SimOperator {
     if (chance.odds(0.3)) {
       const entries = house.keeper.entries();
       const entry = entries[chance.below(Math.max(1, entries.length))];
-      return entry ? { kind: "remove-entry", id: entry.id } : null;
+      if (!entry || chance.odds(0.6)) return entry ? { kind: "remove-entry", id: entry.id } : null;
+      const ends = chance.odds(0.5) ? null : now() + chance.between(-1_000, 3_600_000);
+      return { kind: "change-entry", id: entry.id, expiresAt: ends };
     }
     const list: ListName = chance.pick(["*ACCEPT", "*ACCEPT", "*REJECT", "*NEAR"]);
     const isName = list === "*NEAR" && chance.odds(0.6);

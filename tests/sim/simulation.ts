@@ -71,7 +71,7 @@ export class Simulation {
     this.seed = seed;
     const chance = new Chance(seed);
     const time = new SimTime(chance);
-    const ledger = new Ledger(time, LOCAL_DOMAIN);
+    const ledger = new Ledger(time, LOCAL_DOMAIN, QUEUE_AGE_MS);
     this.#chance = chance;
     this.#time = time;
     this.#ledger = ledger;
@@ -161,11 +161,13 @@ export class Simulation {
     const isBack = chance.odds(0.5);
     // What is accepted while the clock is ahead stays longer: set far ahead it would only cost time here.
     const errorMs = chance.between(1, chance.pick([SECOND_MS, HOUR_MS, isBack ? 100 * HOUR_MS : AHEAD_MS_MAX]));
+    this.#ledger.isTimePlain = false;
     this.#time.setWallOff(isBack ? -errorMs : errorMs);
   }
 
   #troubleStore(): void {
     const chance = this.#chance;
+    if (this.#store.trouble === "broken") return;
     this.#store.trouble = chance.pick(["full", "full", "broken", "unreadable"]);
     this.#time.after(chance.between(SECOND_MS, 10 * MINUTE_MS), () => {
       // What broke is mended by a new start only.

@@ -37,6 +37,8 @@ interface Call {
   readonly work: () => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (fault: Error) => void;
+  /** Called where there is no room for it. */
+  readonly refused: (() => void) | undefined;
   early: boolean;
 }
 
@@ -131,7 +133,8 @@ export class SimStore {
     return {
       put: (message) => {
         const copy = copyOf(message);
-        return call("put", () => this.#put(copy));
+        const drop = (): void => this.#dropFile(copy.content);
+        return this.#call(life, "put", () => this.#put(copy), drop);
       },
       openContent: () => this.#openContent(life),
       settle: (id, outcomes, disposition) => {
@@ -157,10 +160,10 @@ export class SimStore {
 
   // --- the thread -------------------------------------------------------------------------------------------------------
 
-  #call<T>(life: Life, kind: Kind, work: () => T): Promise<T> {
+  #call<T>(life: Life, kind: Kind, work: () => T, refused?: () => void): Promise<T> {
     if (!life.alive) return new Promise(() => {});
     return new Promise<unknown>((resolve, reject) => {
-      const call = { kind, life, work, resolve, reject, early: false };
+      const call = { kind, life, work, resolve, reject, refused, early: false };
       const { trouble } = this;
       if (trouble === "broken" && kind !== "read") return this.#refuse(call, "broken");
       this.#pending.push(call);
@@ -228,6 +231,7 @@ export class SimStore {
     const { trouble } = this;
     const hops = this.#chance.below(4);
     if (call.kind !== "read" && (trouble === "broken" || trouble === "full")) {
+      if (trouble === "full") call.refused?.();
       return () => this.#refuse(call, trouble);
     }
     if (call.kind === "read" && trouble === "unreadable" && this.#chance.odds(0.5)) {
@@ -284,7 +288,7 @@ export class SimStore {
     this.#changed(
       () => void this.rows.set(id, before),
       () => {
-        if (disposition === "remove") this.#dropFile(row);
+        if (disposition === "remove") this.#dropFile(row.message.content);
         this.#watcher.settled(id, outcomes, disposition);
       },
     );
@@ -302,14 +306,14 @@ export class SimStore {
     this.#changed(
       () => undefined,
       () => {
-        this.#dropFile(row);
+        this.#dropFile(row.message.content);
         this.#watcher.removed(id);
       },
     );
     return true;
   }
 
-  #dropFile({ message: { content } }: Row): void {
+  #dropFile(content: Content): void {
     if (content.kind === "file") this.#files.delete(content.name);
   }
 
