@@ -17,7 +17,8 @@ export class Client {
   }
 
   static async connect(port: number, localAddress = "127.0.0.1"): Promise<Client> {
-    const socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true, allowHalfOpen: true });
+    const host = localAddress.includes(":") ? "::1" : "127.0.0.1";
+    const socket = connect({ port, host, localAddress, noDelay: true, allowHalfOpen: true });
     const client = new Client(socket);
     await once(socket, "connect");
     return client;

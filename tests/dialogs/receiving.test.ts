@@ -1,49 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { Duplex } from "node:stream";
-import test, { type TestContext } from "node:test";
-import { connect as connectTls } from "node:tls";
-import { ManualClock } from "../../src/adapters/memory/clock.ts";
+import test from "node:test";
 import { MemorySpool } from "../../src/adapters/memory/spool.ts";
 import { systemClock } from "../../src/adapters/node/clock.ts";
 import { createListeners } from "../../src/adapters/smtp-server/listeners.ts";
-import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
 import type { Spool } from "../../src/flows/ports.ts";
-import { Client } from "./client.ts";
-import { HeldSpool, secureContext, World, type WorldOptions } from "./world.ts";
-
-/** A world that ends with its test, and its clients with it. */
-async function open(t: TestContext, options?: WorldOptions): Promise<World> {
-  const world = await World.open(options);
-  t.after(async () => {
-    for (const client of clients.get(world) ?? []) client.destroy();
-    await world.close();
-  });
-  return world;
-}
-
-const clients = new WeakMap<World, Client[]>();
-
-async function connectTo(world: World, localAddress?: string): Promise<Client> {
-  const client = await Client.connect(world.port, localAddress);
-  clients.set(world, [...(clients.get(world) ?? []), client]);
-  return client;
-}
-
-async function greeted(world: World): Promise<Client> {
-  const client = await connectTo(world);
-  assert.match(await client.reply(), /^220 /);
-  assert.match(await client.ask("HELO client.example"), /^250 /);
-  return client;
-}
-
-async function begun(world: World): Promise<Client> {
-  const client = await greeted(world);
-  await client.say("MAIL FROM:<a@client.example>\r\nRCPT TO:<u@inside.example>\r\nDATA\r\n");
-  for (const expected of [/^250/, /^250/, /^354/]) assert.match(await client.reply(), expected);
-  return client;
-}
+import { begun, greeted, open, streamPair } from "./scene.ts";
+import { HeldSpool } from "./world.ts";
 
 test("250 is said only once the spool has the message, and what the client pipelined waits for it", async (t) => {
   const spool = new HeldSpool();
@@ -162,41 +126,6 @@ test("content of a client that goes away is given back, file and memory", async 
   assert.equal(world.accepted.length, 0);
 });
 
-test("when memory is used up, MAIL is deferred and messages under way go to files", async (t) => {
-  const world = await open(t, { limits: { memoryOctets: 100_000 } });
-  const first = await begun(world);
-  await first.say("x".repeat(70).concat("\r\n").repeat(1_500));
-  const second = await greeted(world);
-  while (!world.receiver.budget.exceeded && world.receiver.budget.usedOctets > 0) await second.ask("NOOP");
-  assert.match(await second.ask("MAIL FROM:<a@client.example>"), /^(452 4\.3\.1|250)/);
-  await first.say(".\r\n");
-  assert.match(await first.reply(), /^250/);
-  assert.equal(world.accepted[0]?.content.kind, "file");
-  assert.equal(world.receiver.budget.usedOctets, 0);
-});
-
-test("a client may have only so many sessions, and all clients together", async (t) => {
-  const world = await open(t, { limits: { sessionsPerClient: 2 } });
-  const first = await greeted(world);
-  await greeted(world);
-  const third = await connectTo(world);
-  assert.match(await third.reply(), /^421 4\.7\.0/);
-  assert.equal(await third.closed(), "");
-  const neighbour = await connectTo(world, "127.0.0.2");
-  assert.match(await neighbour.reply(), /^220/);
-  assert.match(await first.ask("QUIT"), /^221/);
-  while (world.listeners.sessions().length > 2) await neighbour.ask("NOOP");
-  assert.match(await (await connectTo(world)).reply(), /^220/);
-});
-
-test("MAXINEMM bounds the sessions of all clients", async (t) => {
-  const world = await open(t);
-  world.policy.run("CHGSMTPA MAXINEMM(1)");
-  await greeted(world);
-  const other = await connectTo(world, "127.0.0.2");
-  assert.match(await other.reply(), /^421 4\.3\.2/);
-});
-
 test("close() lets a transaction end and says 421 to everybody else", async (t) => {
   const world = await open(t);
   const idle = await greeted(world);
@@ -277,118 +206,6 @@ test("*SVRBIND says where a wildcard binds", async (t) => {
   await listeners.close(0);
 });
 
-test("implicit TLS begins with the handshake, and the session knows its cipher", async (t) => {
-  const world = await open(t, { listener: { tls: "implicit" } });
-  const socket = connectTls({ port: world.port, host: "127.0.0.1", rejectUnauthorized: false });
-  let heard = "";
-  socket.on("data", (octets: Buffer) => (heard += octets.toString()));
-  const hears = async (end: string): Promise<void> => {
-    while (!heard.endsWith(end)) await once(socket, "data");
-    heard = "";
-  };
-  await hears("ESMTP relaykeeper\r\n");
-  socket.write("EHLO client.example\r\n");
-  await hears("LIMITS RCPTMAX=10000\r\n");
-  assert.match(world.listeners.sessions()[0]?.tls ?? "", /^TLSv1\.3 TLS_/);
-  socket.write("MAIL FROM:<a@client.example>\r\nRCPT TO:<u@inside.example>\r\nDATA\r\n");
-  await hears("354 End data with <CR><LF>.<CR><LF>\r\n");
-  socket.write("x\r\n.\r\n");
-  await once(socket, "data");
-  const [message] = world.accepted;
-  assert.ok(message?.content.kind === "memory");
-  assert.equal(message.origin.protocol, "ESMTPS");
-  assert.match(Buffer.concat(message.content.chunks).toString(), /with ESMTPS \(TLSv1\.3 TLS_/);
-  socket.destroy();
-});
-
-test("a handshake that stalls or is none ends the connection, and others are served", async (t) => {
-  const clock = new ManualClock();
-  const world = await open(t, { listener: { tls: "implicit" }, clock });
-  const silent = await connectTo(world);
-  const garbage = await connectTo(world);
-  await garbage.say(Buffer.alloc(65_536, 0x41));
-  await garbage.closed();
-  const honest = connectTls({ port: world.port, host: "127.0.0.1", rejectUnauthorized: false });
-  await once(honest, "secureConnect");
-  await once(honest, "data");
-  assert.equal(world.listeners.sessions().length, 2);
-  clock.advance(DEFAULT_LIMITS.handshakeMs);
-  await silent.closed();
-  assert.deepEqual(
-    world.listeners.sessions().map(({ state }) => state),
-    ["commands"],
-  );
-  honest.destroy();
-});
-
-test("TLS 1.1 is not spoken", async (t) => {
-  assert.ok(secureContext);
-  const world = await open(t, { listener: { tls: "implicit" } });
-  const old = connectTls({
-    port: world.port,
-    host: "127.0.0.1",
-    rejectUnauthorized: false,
-    minVersion: "TLSv1.1",
-    maxVersion: "TLSv1.1",
-    ciphers: "DEFAULT@SECLEVEL=0",
-  });
-  await assert.rejects(once(old, "secureConnect"));
-});
-
-test("a client that reads no replies is not read either", async (t) => {
-  const world = await open(t);
-  let finish = (): void => undefined;
-  let unread = 0;
-  const stream = new Duplex({
-    highWaterMark: 1_000,
-    read: () => undefined,
-    write(chunk: Buffer, _encoding, done) {
-      unread += chunk.length;
-      finish = done;
-    },
-  });
-  world.listeners.serveStream(stream);
-  const lines = Buffer.from("VRFY a@inside.example\r\n".repeat(20));
-  for (let i = 0; i < 100 && !stream.isPaused(); i++) {
-    stream.push(lines);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  assert.ok(stream.isPaused());
-  assert.ok(unread + stream.writableLength < 10_000);
-  const drained = once(stream, "drain");
-  for (let i = 0; i < 20 && stream.writableLength > 0; i++) {
-    finish();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  await drained;
-  assert.ok(!stream.isPaused());
-  stream.destroy();
-});
-
-test("a message that drips is cut, one that flows is not", async (t) => {
-  const clock = new ManualClock();
-  const world = await open(t, { clock });
-  const { dataTimeoutMs, dataProgressOctets } = DEFAULT_LIMITS;
-  const slow = await begun(world);
-  const steady = await begun(world);
-  /** Waits until the server has read it. */
-  const say = async (client: Client, text: string): Promise<void> => {
-    const before = world.receiver.budget.usedOctets;
-    await client.say(text);
-    while (world.receiver.budget.usedOctets < before + text.length)
-      await new Promise((resolve) => setImmediate(resolve));
-  };
-  const line = "y".repeat(dataProgressOctets / 2 - 2).concat("\r\n");
-  for (let second = 0; second < 2 * dataTimeoutMs; second += 1_000) {
-    if (second < dataTimeoutMs) await say(slow, "x");
-    if (second % 60_000 === 0) await say(steady, line);
-    clock.advance(1_000);
-  }
-  assert.match(await slow.reply(), /^421 4\.4\.2/);
-  await steady.say(".\r\n");
-  assert.match(await steady.reply(), /^250/);
-});
-
 test("serveStream() serves a session on any stream as client 127.0.0.1, piped in whole", async (t) => {
   const world = await open(t);
   const [ours, theirs] = streamPair();
@@ -415,24 +232,3 @@ test("serveStream() serves a session on any stream as client 127.0.0.1, piped in
   assert.deepEqual(heard.match(/^\d{3} /gm), ["220 ", "250 ", "250 ", "250 ", "354 ", "250 ", "221 "]);
   assert.equal(world.accepted[0]?.origin.helo, "localhost");
 });
-
-function streamPair(): [Duplex, Duplex] {
-  const sides: Duplex[] = [];
-  for (let i = 0; i < 2; i++) {
-    sides.push(
-      new Duplex({
-        allowHalfOpen: true,
-        read: () => undefined,
-        write(chunk: Buffer, _encoding, done) {
-          sides[1 - i]?.push(chunk);
-          done();
-        },
-        final(done) {
-          sides[1 - i]?.push(null);
-          done();
-        },
-      }),
-    );
-  }
-  return sides as [Duplex, Duplex];
-}

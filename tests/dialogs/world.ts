@@ -1,32 +1,35 @@
 import { randomBytes } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import { MemorySpool } from "../../src/adapters/memory/spool.ts";
 import { MemoryUserStore } from "../../src/adapters/memory/user-store.ts";
 import { createCryptography } from "../../src/adapters/node/cryptography.ts";
 import { systemClock } from "../../src/adapters/node/clock.ts";
 import { createListeners, type ListenerOptions, type SmtpListeners } from "../../src/adapters/smtp-server/listeners.ts";
 import { makeSelfSigned } from "../../src/adapters/tls/self-signed.ts";
+import { createServerContext } from "../../src/adapters/tls/server-context.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/base/limits.ts";
 import type { Result } from "../../src/core/base/result.ts";
 import type { AcceptedMessage } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { createVerifier, Credentials } from "../../src/flows/credentials.ts";
-import type { Clock, Spool, SpoolFault } from "../../src/flows/ports.ts";
+import type { Clock, Resolver, Spool, SpoolFault } from "../../src/flows/ports.ts";
 import { Receiver } from "../../src/flows/receive.ts";
 import type { DecisionEvent } from "../../src/flows/record.ts";
 import { domain, TestPolicy } from "./policy.ts";
 
 const pair = makeSelfSigned("relay.example", Date.now() - 86_400_000, Date.now() + 86_400_000);
-export const secureContext = createSecureContext({ cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" });
 
 export interface WorldOptions {
   readonly listener?: Partial<ListenerOptions>;
+  /** More doors, after the first. */
+  readonly others?: readonly Partial<ListenerOptions>[];
   readonly limits?: Partial<Limits>;
   readonly users?: readonly (readonly [name: string, password: string])[];
   readonly dnsLists?: readonly string[];
   readonly localDomains?: readonly string[];
   readonly clock?: Clock;
   readonly spool?: Pick<Spool, "put" | "openContent">;
+  readonly listed?: Resolver["listed"];
+  readonly crash?: (fault: unknown) => void;
 }
 
 /** A receiving server with a real door on the loopback and everything behind it in memory. */
@@ -41,6 +44,8 @@ export class World {
   receiver!: Receiver;
   listeners!: SmtpListeners;
   port = 0;
+  /** Of every door, in order. */
+  ports: readonly number[] = [];
 
   private constructor(policy: TestPolicy) {
     this.policy = policy;
@@ -72,26 +77,34 @@ export class World {
       queuedMessages: () => 0,
       nextQueueId: createQueueIds(clock, 0),
       credentials: new Credentials(world.users, cryptography, clock, limits),
-      resolver: { listed: async (_client, list) => (options.dnsLists?.includes(list) ? "listed" : "not-listed") },
+      resolver: {
+        listed:
+          options.listed ?? (async (_client, list) => (options.dnsLists?.includes(list) ? "listed" : "not-listed")),
+      },
       clock,
       limits,
       report: (fault) => void world.faults.push(fault),
-      crash: (fault) => {
-        throw fault;
-      },
+      crash:
+        options.crash ??
+        ((fault) => {
+          throw fault;
+        }),
     });
-    const listener: ListenerOptions = {
-      address: "127.0.0.1:0",
-      tls: "none",
-      auth: "off",
-      bareLf: false,
-      proxyFrom: [],
-      secureContext: () => secureContext,
-      ...options.listener,
-    };
+    const listeners = [options.listener ?? {}, ...(options.others ?? [])].map((wanted): ListenerOptions => {
+      const context = createServerContext(pair);
+      return {
+        address: "127.0.0.1:0",
+        tls: "none",
+        auth: "off",
+        bareLf: false,
+        proxyFrom: [],
+        secureContext: () => context,
+        ...wanted,
+      };
+    });
     world.listeners = createListeners({
       receiver: world.receiver,
-      listeners: [listener],
+      listeners,
       clock,
       bindAddresses: () => [],
       reloadTls: async () => ({ ok: true, value: undefined }),
@@ -99,7 +112,8 @@ export class World {
     });
     const opened = await world.listeners.open();
     if (!opened.ok) throw new Error(opened.error);
-    world.port = Number(world.listeners.state()[0]?.bound.split(":").at(-1));
+    world.ports = world.listeners.state().map(({ bound }) => Number(bound.split(":").at(-1)));
+    world.port = world.ports[0] ?? 0;
     return world;
   }
 
