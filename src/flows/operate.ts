@@ -1,10 +1,10 @@
 import { AssertionFault, isBug } from "../core/base/assert.ts";
 import type { Json } from "../core/base/json.ts";
 import { readCommand, type ReadCommand } from "../core/cl/command.ts";
-import { message, type Diagnostic, type Message } from "../core/cl/messages.ts";
+import { message, type Message } from "../core/cl/messages.ts";
 import { promptText } from "../core/cl/prompt.ts";
 import { placeOf, splitSource, type SourceCommand } from "../core/cl/source.ts";
-import { answer, type Answer } from "./commands/answer.ts";
+import { answer, faultsOf, type Answer } from "./commands/answer.ts";
 import { HANDLERS } from "./commands/handlers.ts";
 import type { Operations } from "./operations.ts";
 
@@ -80,11 +80,10 @@ async function runSource(
   inScript = false,
 ): Promise<CommandResult> {
   const command = readCommand(source);
-  if (!command.ok) {
-    const several = inScript || source.segments.length > 1;
-    const faults = command.error.diagnostics.map((diagnostic) => faultMessage(diagnostic, source, several));
-    return result(answer(faults), command.error.name);
-  }
+  const several = inScript || source.segments.length > 1;
+  const placed = (done: Answer): Answer =>
+    several ? { ...done, messages: done.messages.map(inSource(source)) } : done;
+  if (!command.ok) return result(placed(faultsOf(command.error.diagnostics)), command.error.name);
   if (command.value.kind === "prompt") {
     const { definition } = command.value;
     return result(
@@ -93,16 +92,18 @@ async function runSource(
     );
   }
   const { definition, arguments: args } = command.value;
-  const warnings = args.warnings.map((diagnostic) => message(diagnostic.id, ...diagnostic.with));
+  const warnings = faultsOf(args.warnings).messages;
   const done = await execute(operations, command.value, by);
-  return result({ ...done, messages: [...warnings, ...done.messages] }, definition.name);
+  return result(placed({ ...done, messages: [...warnings, ...done.messages] }), definition.name);
 }
 
-function faultMessage(diagnostic: Diagnostic, source: SourceCommand, withPlace: boolean): Message {
-  const fault = message(diagnostic.id, ...diagnostic.with);
-  if (!withPlace || diagnostic.at === undefined) return fault;
-  const { line, column } = placeOf(source, diagnostic.at);
-  return { ...fault, text: `${fault.text} (line ${line}, column ${column})` };
+/** Says of a message that is about a place where that is. */
+function inSource(source: SourceCommand): (message: Message) => Message {
+  return (message) => {
+    if (message.at === undefined) return message;
+    const { line, column } = placeOf(source, message.at);
+    return { ...message, text: `${message.text} (line ${line}, column ${column})` };
+  };
 }
 
 /** The edge of the task: trouble of the outside world becomes a message here; a bug does not. */
@@ -125,7 +126,7 @@ async function execute(
 function result(done: Answer, name: string): CommandResult {
   const failed = done.messages.some(({ severity }) => severity >= FAILED);
   const escaped = done.messages.some(({ severity }) => severity >= ESCAPE);
-  const messages = failed && !escaped ? [...done.messages, message("SMR0006", name)] : done.messages;
+  const messages = failed && !escaped && name !== "" ? [...done.messages, message("SMR0006", name)] : done.messages;
   return { ok: !failed, messages, output: done.output, value: done.value };
 }
 

@@ -68,7 +68,7 @@ export class QueueDesk {
   }
 
   hold(filter: QueueFilter, by: string): Promise<number> {
-    return this.#each(filter, by, "Held", async (ids) => {
+    return this.#each(ofQueue(filter), by, "Held", async (ids) => {
       await this.#whileHeld(ids, (held) => this.#options.spool.hold(held, true));
       // A message whose storing was just being answered came into the schedule in the meantime.
       for (const id of ids) this.#options.schedule.hold(id);
@@ -77,7 +77,7 @@ export class QueueDesk {
 
   release(filter: QueueFilter, by: string): Promise<number> {
     const { note, schedule, spool, wake } = this.#options;
-    return this.#each(filter, by, "Released", async (ids) => {
+    return this.#each(ofQueue(filter), by, "Released", async (ids) => {
       await spool.hold(ids, false);
       note(ids, "free");
       for (const id of ids) schedule.release(id);
@@ -87,7 +87,7 @@ export class QueueDesk {
 
   retry(filter: QueueFilter, by: string): Promise<number> {
     const { schedule, wake } = this.#options;
-    return this.#each(filter, by, "Made due", async (ids) => {
+    return this.#each(ofQueue(filter), by, "Made due", async (ids) => {
       for (const id of ids) schedule.retry(id);
       wake();
     });
@@ -242,6 +242,13 @@ function unsettledKeys(message: QueuedMessage, keys: readonly string[]): string[
 /** The spool finds messages of the queue and of the capture box alike: those of the box have gone there. */
 function isCaptured(message: QueuedMessage): boolean {
   return message.outcomes.every(isSettled) && message.outcomes.some((outcome) => outcome?.nextHop === "capture");
+}
+
+const QUEUE_STATES = ["ready", "active", "deferred", "held"] as const;
+
+/** What can be held, released or tried is in the queue; a captured message is not, even where it is named. */
+function ofQueue(filter: QueueFilter): QueueFilter {
+  return filter.states ? filter : { ...filter, states: QUEUE_STATES };
 }
 
 function matches(filter: QueueFilter, entry: QueueEntry): boolean {

@@ -42,6 +42,11 @@ export class ControlClient {
     return await this.#exchange("POST", path, { type: "application/json", octets: Buffer.from(JSON.stringify(body)) });
   }
 
+  /** A policy file as it is. */
+  async postText(path: string, text: string): Promise<Result<WireResult, string>> {
+    return await this.#exchange("POST", path, { type: "text/plain; charset=utf-8", octets: Buffer.from(text) });
+  }
+
   /** Hands in a whole message. */
   async send(
     envelope: {

@@ -15,6 +15,7 @@ import type { Operations } from "../../flows/operations.ts";
 import { applyPolicy, checkPolicyFile, diffPolicyFile } from "../../flows/policy-file.ts";
 import { showMessage } from "../../flows/show-message.ts";
 import { showStatus } from "../../flows/show-status.ts";
+import { jsonBody } from "./json-pieces.ts";
 
 export interface ControlParts {
   readonly operations: Operations;
@@ -68,10 +69,11 @@ type AddPost = (path: string, handle: Handle, bodyLimit?: number) => void;
 
 /** One place where results become HTTP. */
 function answering(handle: Handle) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<CommandResult> => {
-    const result = await handle(request, callerOf(request));
-    if (!result.ok) reply.status(result.messages.some(({ id }) => id === "SMR0831") ? 400 : 422);
-    return result;
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { ok, messages, output, value } = await handle(request, callerOf(request));
+    if (!ok) reply.status(messages.some(({ id }) => id === "SMR0831") ? 400 : 422);
+    const told = messages.map(({ id, severity, text, secondLevel }) => ({ id, severity, text, secondLevel }));
+    return await reply.type("application/json; charset=utf-8").send(jsonBody({ ok, messages: told, output, value }));
   };
 }
 
@@ -179,7 +181,7 @@ async function checkWholeStore(parts: ControlParts): Promise<CommandResult> {
 
 // --- policy -----------------------------------------------------------------------------------------------------------
 
-const fileBody = z.strictObject({ text: z.string(), confirm: z.boolean().optional() });
+const fileQuery = z.strictObject({ confirm: z.enum(["true", "false"]).optional() });
 const undoBody = z.strictObject({ confirm: z.boolean().optional() });
 const exportQuery = z.strictObject({ all: z.enum(["true", "false"]).optional() });
 const historyQuery = z.strictObject({
@@ -204,12 +206,17 @@ function addPolicyRoutes(operations: Operations, get: AddGet, post: AddPost): vo
     post(
       path,
       async (request, by) =>
-        await reading(fileBody, request.body, async ({ text, confirm }) => await act(text, confirm === true, by)),
+        await reading(fileQuery, request.query, async ({ confirm }) => {
+          const { body } = request;
+          return typeof body === "string"
+            ? await act(body, confirm === "true", by)
+            : invalid("a policy file is sent as text/plain");
+        }),
       TEXT_OCTETS_MAX,
     );
   file("/v1/policy/apply", async (text, confirm, by) => await applyPolicy(operations, text, by, confirm));
-  file("/v1/policy/diff", async (text) => diffPolicyFile(operations, text));
-  file("/v1/policy/check", async (text) => checkPolicyFile(operations, text));
+  file("/v1/policy/diff", async (text) => await diffPolicyFile(operations, text));
+  file("/v1/policy/check", async (text) => await checkPolicyFile(operations, text));
   post("/v1/policy/undo", async (request, by) => {
     return await reading(undoBody, request.body, async ({ confirm }) => {
       return await runCommand(operations, `UNDSMTPCHG${confirm === true ? " CONFIRM(*YES)" : ""}`, by);

@@ -181,6 +181,13 @@ describe("ControlServer", () => {
     assert.match(exported.output, /ALWRLY\(\*NONE\)/);
   });
 
+  test("takes a policy file as it is", async () => {
+    const faulty = await answered(client.postText("/v1/policy/check", "CHGSMTPA ALWRLY(*LIST)\nFOO\n"));
+    assert.match(faulty.messages[0]?.text ?? "", /FOO not found.*line 2/);
+    const json = await answered(client.post("/v1/policy/check", { text: "" }));
+    assert.equal(json.messages[0]?.id, "SMR0831");
+  });
+
   test("adds, lists and removes users", async () => {
     const added = await answered(client.post("/v1/users", { name: "erp", password: "secret" }));
     assert.equal(added.messages[0]?.text, "User erp added.");

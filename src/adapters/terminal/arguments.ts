@@ -44,7 +44,7 @@ export class Options {
 export function readCommandLine(args: readonly string[]): Result<CommandLine, string> {
   const { common, rest } = takeCommonOptions(args);
   const [first, second] = rest;
-  if (first === undefined) return err("a verb is needed; relaykeeper --help names them all");
+  if (first === undefined) return err("a verb is needed");
   if (first === "--help" || first === "-h") return ok({ kind: "help", topic: "" });
   if (first === "--version") return ok({ kind: "version" });
   if (first === "help") return readHelp(rest.slice(1).join(" "));

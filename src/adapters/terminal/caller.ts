@@ -15,6 +15,7 @@ export interface RelayAnswer {
 export interface RelayClient {
   get(path: string): Promise<Result<RelayAnswer, string>>;
   post(path: string, body: object): Promise<Result<RelayAnswer, string>>;
+  postText(path: string, text: string): Promise<Result<RelayAnswer, string>>;
   delete(path: string): Promise<Result<RelayAnswer, string>>;
   send(
     envelope: {

@@ -1,6 +1,6 @@
 import { EXIT, readInput, report, reportUnreachable, reportUsage, say, type Runner } from "./caller.ts";
 import { askTerms, tooLarge } from "./hand-in-terms.ts";
-import { encodedWords, formatFrom } from "./mail-header.ts";
+import { encodedWords, formatFrom, scanLocalHeader, withField } from "./mail-header.ts";
 
 /** send: a whole message from standard input, or one that is made of --subject and --body. */
 export const send: Runner = async (call, caller, relay) => {
@@ -20,23 +20,23 @@ export const send: Runner = async (call, caller, relay) => {
     return EXIT.refused;
   }
   const made = subject !== undefined || body !== undefined;
-  const message = made ? makeMessage({ from, to, cc, subject, text: input }) : input;
-  return report(await relay.send({ from: from ?? null, to: recipients }, message), call, caller);
+  const message = made ? makeMessage({ to, cc, subject, text: input }) : input;
+  const sender = from === undefined || from === "" ? `${caller.user}@${terms.value.hostname}` : oneLine(from);
+  const whole = scanLocalHeader(message).hasFrom ? message : withField(message, formatFrom(sender, null));
+  return report(await relay.send({ from: from ?? null, to: recipients }, whole), call, caller);
 };
 
 interface Draft {
-  readonly from: string | undefined;
   readonly to: readonly string[];
   readonly cc: readonly string[];
   readonly subject: string | undefined;
   readonly text: Buffer;
 }
 
-/** Plain text (RFC 5322, RFC 2045). Date and Message-ID are the relay's to add. */
-export function makeMessage({ from, to, cc, subject, text }: Draft): Buffer {
+/** Plain text (RFC 5322, RFC 2045) without its From field. Date and Message-ID are the relay's to add. */
+export function makeMessage({ to, cc, subject, text }: Draft): Buffer {
   const plain = /^[\x01-\x7f]*$/s.test(text.toString("latin1")) && longestLine(text) <= 998;
   const header = [
-    ...(from === undefined || from === "" ? [] : [formatFrom(oneLine(from), null)]),
     ...(to.length === 0 ? [] : [`To: ${to.map(oneLine).join(",\n ")}`]),
     ...(cc.length === 0 ? [] : [`Cc: ${cc.map(oneLine).join(",\n ")}`]),
     ...(subject === undefined ? [] : [`Subject: ${formatText(oneLine(subject))}`]),

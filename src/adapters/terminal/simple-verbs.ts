@@ -38,8 +38,8 @@ function policyFile(act: "apply" | "diff" | "check"): Runner {
   return async (call, caller, relay) => {
     const text = await readText(call.operands[0] ?? "-", caller);
     if (text === null) return EXIT.refused;
-    const confirm = call.options.flag("confirm");
-    return report(await relay.post(`/v1/policy/${act}`, confirm ? { text, confirm } : { text }), call, caller);
+    const confirm = call.options.flag("confirm") ? "?confirm=true" : "";
+    return report(await relay.postText(`/v1/policy/${act}${confirm}`, text), call, caller);
   };
 }
 
@@ -51,9 +51,23 @@ export async function readText(name: string, caller: Caller): Promise<string | n
     if (octets !== null) return octets.toString("utf8");
     say(caller, `standard input has more than ${TEXT_OCTETS_MAX} octets`);
   } catch (fault) {
-    say(caller, `${name} cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`);
+    say(caller, `${name} cannot be read: ${describeFileFault(fault)}`);
   }
   return null;
+}
+
+function describeFileFault(fault: unknown): string {
+  const { code, message } = fault as NodeJS.ErrnoException;
+  switch (code) {
+    case "ENOENT":
+      return "there is no such file";
+    case "EACCES":
+      return "you may not read it";
+    case "EISDIR":
+      return "it is a directory";
+    default:
+      return message;
+  }
 }
 
 export const undoPolicy: Runner = async (call, caller, relay) => {

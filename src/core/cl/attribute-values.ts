@@ -1,3 +1,4 @@
+import { counted } from "../base/count.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { parseDomain, type Domain } from "../mail/domain.ts";
 import { formatAddressLiteral, parseIpAddress } from "../mail/ip.ts";
@@ -123,8 +124,20 @@ export function changedAttributes(before: Attributes, after: Attributes): Partia
   return Object.fromEntries(names.map((name) => [name, after[name]]));
 }
 
-/** What a value means, as the prompt says it; `""` for numbers and names. */
+const RETRY_UNITS: Readonly<Partial<Record<AttributeName, string>>> = {
+  RTYMIN: "minute",
+  RTYHOUR: "hour",
+  RTYDAY: "day",
+};
+
+/** What a value means, as the prompt says it, or with its unit; `""` for names. */
 export function attributeMeaning(name: AttributeName, attributes: Attributes): string {
+  const unit = RETRY_UNITS[name];
+  const held = attributes[name];
+  if (unit !== undefined && typeof held === "object" && held !== null && isRetryLevel(held)) {
+    return held.attempts === 0 ? "None" : `${counted(held.attempts, "attempt")}, ${counted(held.interval, unit)} apart`;
+  }
+  if (typeof held === "number") return name === "MAXEMMSIZE" ? "Kilobytes" : "At once";
   const parameter = findParameter(CHGSMTPA, name);
   const value = formatAttributeValue(name, attributes);
   const choices = [

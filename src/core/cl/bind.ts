@@ -24,7 +24,7 @@ export function bindCommand(
   const faults: Diagnostic[] = [];
   const warnings: Diagnostic[] = [];
   const given = new Map<string, { values: readonly Value[]; at: number }>();
-  const positional = positionalParameters(definition);
+  const positional = parsed.positional.length === 0 ? [] : positionalParameters(definition);
   for (const [i, value] of parsed.positional.entries()) {
     const parameter = positional[i];
     if (!parameter) {
@@ -54,8 +54,19 @@ export function bindCommand(
   return ok(new Arguments(definition, bound, warnings, bindDefault));
 }
 
-/** The default of a parameter, through the same door as what is typed. */
+/** Defaults that were read: a definition never changes, and a policy file asks for the same ones in every line. */
+const DEFAULTS = new WeakMap<Parameter, BoundRows>();
+
 function bindDefault(parameter: Parameter): BoundRows {
+  const known = DEFAULTS.get(parameter);
+  if (known) return known;
+  const rows = readDefault(parameter);
+  DEFAULTS.set(parameter, rows);
+  return rows;
+}
+
+/** The default of a parameter, through the same door as what is typed. */
+function readDefault(parameter: Parameter): BoundRows {
   if (parameter.default === undefined) return [];
   const values = parseValues(parameter.default);
   const faults: Diagnostic[] = [];

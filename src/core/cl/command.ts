@@ -52,9 +52,9 @@ function firstWord(text: string): string {
 
 /** The command with `*SECRET` in place of each secret. */
 export function withoutSecrets(text: string, parsed: ParsedCommand, definition: CommandDefinition): string {
+  const secrets = parsed.keywords.filter(({ keyword }) => findParameter(definition, keyword)?.secret);
   let shown = text;
-  for (const { keyword, at, end } of [...parsed.keywords].sort((a, b) => b.at - a.at)) {
-    if (!findParameter(definition, keyword)?.secret) continue;
+  for (const { keyword, at, end } of secrets.sort((a, b) => b.at - a.at)) {
     shown = `${shown.slice(0, at)}${keyword}(*SECRET)${shown.slice(end)}`;
   }
   return shown.trim();

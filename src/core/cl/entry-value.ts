@@ -13,7 +13,6 @@ import {
 import type { EntryId, EntryValue, ListName, NewEntry } from "../policy/policy.ts";
 import type { Arguments, BoundValue } from "./arguments.ts";
 import { SEALED_PREFIX } from "./entry-text.ts";
-import { valueKey } from "../policy/coverage.ts";
 import type { Diagnostic } from "./messages.ts";
 import { parseExpiry } from "./time-value.ts";
 
@@ -85,15 +84,12 @@ export function readEntryValue(args: Arguments, sealing: Sealing | null): Read<E
   }
 }
 
-/** The key of the entry that RMVSMTPLE and CHGSMTPLE name by TYPE and value. */
-export function readValueKey(args: Arguments): Read<string> {
-  if (args.is("TYPE", "*HOSTAUTH")) {
-    const host = readHost(args.value("HOSTNAME"), "HOSTNAME");
-    if (!args.given("HOSTNAME")) return err([missing(args, "HOSTNAME", "*HOSTAUTH")]);
-    return host.ok ? ok(valueKey({ kind: "host-credentials", host: host.value, user: "", sealedPassword: "" })) : host;
-  }
-  const value = readEntryValue(args, null);
-  return value.ok ? ok(valueKey(value.value)) : value;
+/** The value by which RMVSMTPLE and CHGSMTPLE name an entry; a host of *HOSTAUTH is named without user and password. */
+export function readNamedValue(args: Arguments): Read<EntryValue> {
+  if (!args.is("TYPE", "*HOSTAUTH")) return readEntryValue(args, null);
+  if (!args.given("HOSTNAME")) return err([missing(args, "HOSTNAME", "*HOSTAUTH")]);
+  const host = readHost(args.value("HOSTNAME"), "HOSTNAME");
+  return host.ok ? ok({ kind: "host-credentials", host: host.value, user: "", sealedPassword: "" }) : host;
 }
 
 export function parseEntryId(text: string): EntryId | null {
@@ -142,7 +138,8 @@ function readAddress(args: Arguments, type: string): Read<IpAddress> {
   return value ? parseAddress(value.text, keyword, value.at) : err([missing(args, keyword, type)]);
 }
 
-function parseAddress(text: string, keyword: string, at: number): Read<IpAddress> {
+/** An address; the fault says what is wrong with it. */
+export function parseAddress(text: string, keyword: string, at: number): Read<IpAddress> {
   const address = parseIpAddress(text);
   return address.ok ? ok(address.value) : err([{ id: "SMR0112", with: [text, keyword, IP_FAULTS[address.error]], at }]);
 }

@@ -17,7 +17,10 @@ export function readTokens(text: string): Result<readonly Token[], Diagnostic> {
   for (let i = 0; i < text.length;) {
     const char = text.charAt(i);
     if (isBlank(char)) i++;
-    else if (text.startsWith("/*", i) && endsToken(text.charAt(i - 1))) {
+    else if (char === "(" || char === ")") {
+      tokens.push({ kind: char === "(" ? "open" : "close", at: i, end: i + 1 });
+      i++;
+    } else if (char === "/" && text[i + 1] === "*" && endsToken(text.charAt(i - 1))) {
       const end = text.indexOf("*/", i + 2);
       if (end < 0) return err({ id: "SMR0028", with: [], at: i });
       i = end + 2;
@@ -33,13 +36,12 @@ export function readTokens(text: string): Result<readonly Token[], Diagnostic> {
 
 function readToken(text: string, at: number): Result<Token, Diagnostic> {
   const char = text.charAt(at);
-  if (char === "(" || char === ")") return ok({ kind: char === "(" ? "open" : "close", at, end: at + 1 });
   if (char === "'") return readString(text, at, at);
-  if (/[xX]/.test(char) && text[at + 1] === "'") return readHex(text, at);
+  if ((char === "X" || char === "x") && text[at + 1] === "'") return readHex(text, at);
   const hint = misplaced(char);
   if (hint !== null) return err({ id: "SMR0025", with: [char, hint], at });
   let end = at;
-  while (end < text.length && !isBlank(text.charAt(end)) && !/[()']/.test(text.charAt(end))) end++;
+  while (end < text.length && !endsWord(text.charAt(end))) end++;
   if (text[end] === "'") return err({ id: "SMR0025", with: ["'", "A quoted value stands by itself."], at: end });
   if (text.charAt(end - 1) === ";") {
     return err({ id: "SMR0025", with: [";", "Commands end with the line, without a semicolon."], at: end - 1 });
@@ -87,6 +89,10 @@ function readHex(text: string, at: number): Result<Token, Diagnostic> {
   } catch {
     return fault;
   }
+}
+
+function endsWord(char: string): boolean {
+  return char === "(" || char === ")" || char === "'" || isBlank(char);
 }
 
 function isBlank(char: string): boolean {

@@ -12,6 +12,8 @@ export interface Message {
   readonly severity: number;
   readonly text: string;
   readonly secondLevel: string;
+  /** The offset in the command that it is about, where there is one. */
+  readonly at?: number;
 }
 
 /** A message of the catalogue before it is text; `at` is the offset in the command that it is about. */

@@ -12,7 +12,9 @@ import {
   type NewEntry,
 } from "../policy/policy.ts";
 import { valueKey } from "../policy/coverage.ts";
-import { diffPolicy, formatPolicy, parsePolicy, sortEntries } from "./policy-text.ts";
+import { sortEntries } from "./entry-order.ts";
+import { diffPolicy } from "./policy-diff.ts";
+import { formatPolicy, parsePolicy } from "./policy-text.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
 
@@ -124,17 +126,25 @@ const attributes: fc.Arbitrary<Attributes> = fc.record(
   PLAIN,
 );
 
+function fileOf(...policy: Parameters<typeof formatPolicy>): string {
+  return `${[...formatPolicy(...policy)].join("\n")}\n`;
+}
+
+function diff(...policies: Parameters<typeof diffPolicy>): readonly string[] {
+  return [...diffPolicy(...policies)].filter((line) => line !== undefined);
+}
+
 // --- properties -------------------------------------------------------------------------------------------------------
 
 test("parsePolicy() of formatPolicy() is the same policy", () => {
   fc.assert(
     fc.property(attributes, entries, fc.boolean(), (wanted, lists, all) => {
-      const file = formatPolicy(wanted, lists, all);
+      const file = fileOf(wanted, lists, all);
       const parsed = parsePolicy(file, NOW, null);
       assert.ok(parsed.ok, parsed.ok ? "" : `${file}\n${JSON.stringify(parsed.error)}`);
       assert.deepEqual(parsed.value.change.attributes, wanted);
       assert.deepEqual(parsed.value.change.entries, sortEntries(lists));
-      assert.equal(formatPolicy(parsed.value.change.attributes, parsed.value.change.entries, all), file);
+      assert.equal(fileOf(parsed.value.change.attributes, parsed.value.change.entries, all), file);
     }),
   );
 });
@@ -143,10 +153,10 @@ test("diffPolicy() is empty for the same policy and names each side's own entrie
   fc.assert(
     fc.property(attributes, entries, entries, (wanted, before, after) => {
       assert.deepEqual(
-        diffPolicy({ attributes: wanted, entries: before }, { attributes: wanted, entries: [...before].reverse() }),
+        diff({ attributes: wanted, entries: before }, { attributes: wanted, entries: [...before].reverse() }),
         [],
       );
-      const lines = diffPolicy({ attributes: wanted, entries: before }, { attributes: wanted, entries: after });
+      const lines = diff({ attributes: wanted, entries: before }, { attributes: wanted, entries: after });
       const kept = new Set(after.map(({ list, value: each }) => `${list} ${valueKey(each)}`));
       const gone = before.filter(({ list, value: each }) => !kept.has(`${list} ${valueKey(each)}`));
       assert.equal(lines.filter((line) => line.startsWith("RMVSMTPLE")).length, gone.length);
@@ -161,7 +171,7 @@ test("diffPolicy() is empty for the same policy and names each side's own entrie
 // --- examples ---------------------------------------------------------------------------------------------------------
 
 test("formatPolicy() writes the form of the contract", () => {
-  const file = formatPolicy(
+  const file = fileOf(
     { ...DEFAULT_ATTRIBUTES, ALWRLY: "*LIST", ALIASDMN: [domain("b.example"), domain("a.example")] },
     [
       {

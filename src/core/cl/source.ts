@@ -29,12 +29,14 @@ export interface Place {
 
 /** The commands of a source, in order. Empty lines and comments between them are left out. */
 export function* splitSource(source: string): Generator<SourceCommand> {
-  const lines = source.split(/\r?\n/);
-  for (let i = 0; i < lines.length;) {
+  let number = 1;
+  for (let from = 0; from <= source.length;) {
     const command = new Joining();
-    while (i < lines.length && command.wantsMore) {
-      command.add(lines[i] ?? "", i + 1);
-      i++;
+    while (from <= source.length && command.wantsMore) {
+      const lf = source.indexOf("\n", from);
+      const end = lf < 0 ? source.length : lf;
+      command.add(source.slice(from, lf > from && source[lf - 1] === "\r" ? lf - 1 : end), number++);
+      from = end + 1;
     }
     if (!command.isBlank) yield command.finish();
   }

@@ -35,7 +35,9 @@ export function say(id: MessageId, ...values: readonly string[]): Answer {
 }
 
 export function faultsOf(diagnostics: readonly Diagnostic[]): Answer {
-  return answer(diagnostics.map((diagnostic) => message(diagnostic.id, ...diagnostic.with)));
+  return answer(
+    diagnostics.map(({ id, with: values, at }) => ({ ...message(id, ...values), ...(at === undefined ? {} : { at }) })),
+  );
 }
 
 /** Passwords are sealed by the key of the data directory. */

@@ -16,11 +16,10 @@ import { message, type Message } from "../../core/cl/messages.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { addressCount, covers, type Network } from "../../core/mail/network.ts";
 import { DEFAULT_ATTRIBUTES, type Attributes, type Entry } from "../../core/policy/policy.ts";
-import { sortEntries } from "../../core/cl/policy-text.ts";
 import type { PolicyOperations } from "../operations.ts";
 import { answer, faultsOf, say, type Handler } from "./answer.ts";
-import { findingMessage, refusalMessage } from "./policy-answer.ts";
-import { findingJson } from "./list-entries.ts";
+import { findingMessages, refusalMessage } from "./policy-answer.ts";
+import { findingsJson } from "./list-entries.ts";
 
 export const changeAttributes: Handler = async (context, args) => {
   const { operations, by, text } = context;
@@ -39,8 +38,8 @@ export const changeAttributes: Handler = async (context, args) => {
   const meaning = attributes.ALWRLY === undefined ? "" : describeRelay(policy, context.now);
   const messages: Message[] = [message("SMR0201", formatAttributes(attributes), meaning, String(version))];
   if (attributes.AUTOSTART !== undefined) messages.push(message("SMR0203", "AUTOSTART"));
-  messages.push(...findings.map(findingMessage));
-  return answer(messages, "", { version, attributes: attributesJson(attributes), findings: findings.map(findingJson) });
+  messages.push(...findingMessages(findings));
+  return answer(messages, "", { version, attributes: attributesJson(attributes), findings: findingsJson(findings) });
 };
 
 /** Who may relay now, in a sentence. */
@@ -76,11 +75,11 @@ function describeNear(entries: readonly Entry[]): string {
   return parts.join(" ");
 }
 
-/** Addresses that the entries cover together. Of two networks one holds the other or they are apart, so that none counts twice. */
+/** Addresses that the entries of one list cover together: they come sorted. Of two networks one holds the other or they are apart, so that none counts twice. */
 function countAddresses(entries: readonly Entry[]): bigint {
   let count = 0n;
   let last: Network | null = null;
-  for (const { value } of sortEntries(entries)) {
+  for (const { value } of entries) {
     if (value.kind !== "network" || (last && covers(last, value.network))) continue;
     last = value.network;
     count += addressCount(value.network);

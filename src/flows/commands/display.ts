@@ -5,7 +5,6 @@ import { formatEntryValue } from "../../core/policy/coverage.ts";
 import { counted } from "../../core/base/count.ts";
 import { leader } from "../../core/cl/layout.ts";
 import { findMessage, message, messageIds, type Message } from "../../core/cl/messages.ts";
-import { sortEntries } from "../../core/cl/policy-text.ts";
 import { formatIpAddress } from "../../core/mail/ip.ts";
 import { formatMask } from "../../core/mail/network.ts";
 import type { Entry, EntryValue, ListName } from "../../core/policy/policy.ts";
@@ -52,9 +51,7 @@ export const displayMember: Handler = async (context, args) => {
   const known = old ? OLD_MEMBERS : Object.keys(MEMBERS);
   const member = known.includes(name) ? MEMBERS[name] : undefined;
   if (!member) return say("SMR0014", name, "MBR", `File ${file} has ${known.join(" ")}.`);
-  const entries = sortEntries(policy.entries(member.list)).filter(
-    ({ value }) => member.holds(value) && (!old || isIpv4(value)),
-  );
+  const entries = policy.entries(member.list).filter(({ value }) => member.holds(value) && (!old || isIpv4(value)));
   const records = entries.map(old ? formatOldRecord : formatRecord);
   const output = [
     "                              Display Physical File Member",

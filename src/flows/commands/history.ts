@@ -2,10 +2,9 @@ import { formatInstant } from "../../core/base/time.ts";
 import { counted } from "../../core/base/count.ts";
 import { pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message } from "../../core/cl/messages.ts";
-import { formatPolicy } from "../../core/cl/policy-text.ts";
-import { asNewEntry } from "../../core/policy/policy.ts";
+import { exportPolicy } from "../policy-file.ts";
 import { answer, say, type Handler } from "./answer.ts";
-import { findingMessage, nameEntry, refusalMessage } from "./policy-answer.ts";
+import { findingMessages, nameEntry, refusalMessage } from "./policy-answer.ts";
 import { describeRelay } from "./attributes.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -47,11 +46,12 @@ export const undoChange: Handler = async (context, args) => {
       ? `${nameEntry(entry)}.`
       : "";
   const messages = [message("SMR0704", `${what} ${describeRelay(policy, now)}`.trim(), String(version))];
-  return answer([...messages, ...findings.map(findingMessage)], "", { version });
+  return answer([...messages, ...findingMessages(findings)], "", { version });
 };
 
 export const exportPolicyText: Handler = async (context, args) => {
   const { policy } = context.operations;
-  const text = formatPolicy(policy.attributes(), policy.entries().map(asNewEntry), args.is("ATR", "*ALL"));
-  return answer([], text.trimEnd(), { version: policy.version(), text });
+  const version = policy.version();
+  const text = await exportPolicy(context.operations, args.is("ATR", "*ALL"));
+  return answer([], text.trimEnd(), { version, text });
 };

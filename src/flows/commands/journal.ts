@@ -7,11 +7,11 @@ import { csvRow } from "../../core/cl/csv.ts";
 import { describeDecision } from "../../core/cl/decision-text.ts";
 import { decisionJson } from "../../core/policy/policy-decision.ts";
 import { formatEntryId, formatEntryValue } from "../../core/policy/coverage.ts";
-import { parseEntryId, readDomain } from "../../core/cl/entry-value.ts";
+import { parseAddress, parseEntryId, readDomain } from "../../core/cl/entry-value.ts";
 import { counted, formatCount } from "../../core/base/count.ts";
 import { leader, pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message, type Diagnostic } from "../../core/cl/messages.ts";
-import { formatIpAddress, parseIpAddress } from "../../core/mail/ip.ts";
+import { formatIpAddress } from "../../core/mail/ip.ts";
 import { formatNetwork, parseCidr } from "../../core/mail/network.ts";
 import { describeReply } from "../../core/mail/reply.ts";
 import type { Decision, Verdict } from "../../core/policy/decision.ts";
@@ -282,8 +282,8 @@ export const displayDecision: Handler = async (context, args) => {
   if (id !== null) return findDecision(context, id);
   const client = args.text("CLIENT");
   if (client === null) return say("SMR0605");
-  const address = parseIpAddress(client);
-  if (!address.ok) return say("SMR0112", client, "CLIENT", "");
+  const address = parseAddress(client, "CLIENT", args.at("CLIENT"));
+  if (!address.ok) return faultsOf(address.error);
   const sender = args.text("SENDER") ?? "";
   const recipient = args.text("RCP");
   const decision = context.operations.explain.explain({
@@ -317,7 +317,7 @@ async function findDecision(context: CommandContext, text: string): Promise<Answ
     ...(row.count > 1 ? [["Stands for", describeMany(row)]] : []),
     ["Client", `${formatIpAddress(row.client)}${row.user === null ? "" : ` as ${row.user}`}`],
     ["Listener", row.listener],
-    ["EHLO", row.helo],
+    ["EHLO", row.helo === "" ? "-" : row.helo],
     ["Sender", formatPath(row.reversePath)],
     ["Recipient", row.recipient === "" ? "(connection)" : formatPath(row.recipient)],
   ];

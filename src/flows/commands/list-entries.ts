@@ -2,34 +2,34 @@ import type { Json } from "../../core/base/json.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { formatInstant, type Instant } from "../../core/base/time.ts";
 import type { Arguments } from "../../core/cl/arguments.ts";
-import {
-  describeCoverage,
-  describeNetwork,
-  formatEntryId,
-  formatEntryValue,
-  valueKey,
-} from "../../core/policy/coverage.ts";
+import { describeCoverage, describeNetwork, formatEntryId, formatEntryValue } from "../../core/policy/coverage.ts";
 import {
   changesValue,
   listOf,
   parseEntryId,
   readChangedValue,
-  readEntryValue,
   readExpiry,
   readNewEntry,
-  readValueKey,
+  readNamedValue,
 } from "../../core/cl/entry-value.ts";
 import { counted, formatCount } from "../../core/base/count.ts";
 import { cut, pageHeading, table, type Column } from "../../core/cl/layout.ts";
 import { message } from "../../core/cl/messages.ts";
 import { WRKSMTPLE } from "../../core/cl/commands/list-entries.ts";
-import { sortEntries } from "../../core/cl/policy-text.ts";
 import { parseDomain } from "../../core/mail/domain.ts";
 import { addressCount, formatMask } from "../../core/mail/network.ts";
 import type { Finding } from "../../core/policy/finding.ts";
 import { LIST_NAMES, type Entry, type EntryValue, type ListName, type PolicyChange } from "../../core/policy/policy.ts";
 import { answer, faultsOf, sealingOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
-import { findingMessage, helpToFind, includes, nameInList, refusalMessage } from "./policy-answer.ts";
+import {
+  findingMessage,
+  findingMessages,
+  FINDINGS_TOLD_MAX,
+  helpToFind,
+  includes,
+  nameInList,
+  refusalMessage,
+} from "./policy-answer.ts";
 import { printable } from "../../core/base/printable.ts";
 
 export const addEntry: Handler = async (context, args) => {
@@ -74,12 +74,11 @@ function findEntry(context: CommandContext, args: Arguments): Result<Entry, Answ
   }
   const type = args.text("TYPE");
   if (type === null) return err(answer([message("SMR0126")]));
-  const key = readValueKey(args);
-  if (!key.ok) return err(faultsOf(key.error));
+  const value = readNamedValue(args);
+  if (!value.ok) return err(faultsOf(value.error));
   const list = listOf(type);
-  const entries = policy.entries(list);
-  const entry = entries.find((candidate) => valueKey(candidate.value) === key.value) ?? onlyDomain(args, entries);
-  return entry ? ok(entry) : err(notFound(context, args, list));
+  const entry = policy.find(list, value.value) ?? onlyDomain(args, list === "*DOMAIN" ? policy.entries(list) : []);
+  return entry ? ok(entry) : err(notFound(context, value.value, list));
 }
 
 /** A *DOMAIN entry by its name alone, where no other address has that name too. */
@@ -92,11 +91,10 @@ function onlyDomain(args: Arguments, entries: readonly Entry[]): Entry | null {
   return named.length === 1 ? (named[0] ?? null) : null;
 }
 
-function notFound(context: CommandContext, args: Arguments, list: ListName): Answer {
-  const wanted = readEntryValue(args, null);
-  if (!wanted.ok) return answer([message("SMR0111", args.text("HOSTNAME") ?? "", list)]);
-  const help = helpToFind(wanted.value, list, context.operations.policy.entries());
-  return answer([message("SMR0111", formatEntryValue(wanted.value), list, help)]);
+function notFound(context: CommandContext, wanted: EntryValue, list: ListName): Answer {
+  const help = helpToFind(wanted, list, context.operations.policy.entries());
+  const name = wanted.kind === "host-credentials" ? wanted.host : formatEntryValue(wanted);
+  return answer([message("SMR0111", name, list, help)]);
 }
 
 async function changeEntry(
@@ -115,8 +113,8 @@ async function changeEntry(
   const meaning =
     id === "SMR0102" ? describeRemoval(operations.policy.entries(entry.list), entry) : describeEffect(entry);
   const done = message(id, formatEntryValue(entry.value), entry.list, meaning, String(version));
-  const value = { version, entry: entryJson(entry), findings: findings.map((finding) => findingJson(finding)) };
-  return answer([done, ...findings.map(findingMessage)], "", value);
+  const value = { version, entry: entryJson(entry), findings: findingsJson(findings) };
+  return answer([done, ...findingMessages(findings)], "", value);
 }
 
 /** What the entry covers, and until when. */
@@ -139,7 +137,7 @@ export const workWithEntries: Handler = async (context, args) => {
   const wanted = args.plains("TYPE").length > 0 ? [] : args.rows("TYPE").map((row) => row[0]?.text ?? "");
   const lists = LIST_NAMES.filter((list) => wanted.includes("*ALL") || wanted.includes(list));
   const findings = groupFindings(policy.analyse());
-  const entries = lists.map((list) => ({ list, entries: sortEntries(policy.entries(list)) }));
+  const entries = lists.map((list) => ({ list, entries: policy.entries(list) }));
   const total = entries.reduce((sum, list) => sum + list.entries.length, 0);
   const value = entries.flatMap((list) =>
     list.entries.map((entry) => entryRow(context, entry, findings.get(entry.id) ?? [])),
@@ -246,7 +244,12 @@ export function entryJson(entry: Entry): { readonly [name: string]: Json } {
   };
 }
 
-export function findingJson(finding: Finding): { readonly [name: string]: Json } {
+/** The first findings of an answer, as many as its messages tell. */
+export function findingsJson(findings: readonly Finding[]): readonly Json[] {
+  return findings.slice(0, FINDINGS_TOLD_MAX).map(findingJson);
+}
+
+function findingJson(finding: Finding): { readonly [name: string]: Json } {
   const { id, text } = findingMessage(finding);
   return {
     kind: finding.kind,

@@ -37,6 +37,17 @@ export function findingMessage(finding: Finding): Message {
   }
 }
 
+/** Findings that one answer tells; of a large policy there may be as many as entries. */
+export const FINDINGS_TOLD_MAX = 100;
+
+/** What is odd about entries, the first of them; how many more there are. */
+export function findingMessages(findings: readonly Finding[]): readonly Message[] {
+  const told = findings.slice(0, FINDINGS_TOLD_MAX).map(findingMessage);
+  return findings.length > told.length
+    ? [...told, message("SMR0137", counted(findings.length - told.length, "more finding"))]
+    : told;
+}
+
 export function refusalMessage(refusal: ChangeRefusal, typed: string): Message {
   switch (refusal.kind) {
     case "duplicate-entry": {
@@ -62,17 +73,23 @@ export function refusalMessage(refusal: ChangeRefusal, typed: string): Message {
 }
 
 /**
- * What is near an entry that was not found, as a sentence: the same address with another mask, a network that holds it, the name
- * with or without its dot, in this list or in another.
+ * What is near an entry that was not found, as a sentence: the same address with another mask, a network that holds it or is within
+ * it, the name with or without its dot, in this list or in another.
  */
 export function helpToFind(wanted: EntryValue, list: ListName, entries: readonly Entry[]): string {
-  const mine = [...entries].sort((a, b) => Number(b.list === list) - Number(a.list === list));
-  const same = mine.find((entry) => sameSubject(wanted, entry.value));
+  const same =
+    entries.find((entry) => entry.list === list && sameSubject(wanted, entry.value)) ??
+    entries.find((entry) => sameSubject(wanted, entry.value));
   if (same)
     return `${nameEntry(same)} is there${describeMask(same.value)}. RMVSMTPLE ENTRY(${formatEntryId(same.id)}) removes it.`;
-  const wider = mine.find((entry) => entry.list === list && includes(entry.value, wanted));
-  if (!wider) return "";
-  return `${nameEntry(wider)} covers it${describeMask(wider.value)}.`;
+  const inside = entries.filter((entry) => entry.list === list && includes(wanted, entry.value));
+  const [first] = inside;
+  if (first && inside.length === 1) {
+    return `${nameEntry(first)} is within it${describeMask(first.value)}. RMVSMTPLE ENTRY(${formatEntryId(first.id)}) removes it.`;
+  }
+  if (first) return `${counted(inside.length, "entry", "entries")} are within it, ${nameEntry(first)} first.`;
+  const wider = entries.find((entry) => entry.list === list && includes(entry.value, wanted));
+  return wider ? `${nameEntry(wider)} covers it${describeMask(wider.value)}.` : "";
 }
 
 function describeMask(value: EntryValue): string {

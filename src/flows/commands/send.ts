@@ -186,7 +186,8 @@ export function submitAnswer(submitted: SubmitAnswer, recipients: number): Answe
   const refused = submitted.refused.map(({ recipient, reply }) => message("SMR0502", recipient, describeReply(reply)));
   const list = submitted.refused.map(({ recipient, reply }) => ({ recipient, reply: describeReply(reply) }));
   if (submitted.kind === "refused") {
-    return answer([...refused, message("SMR0503", describeReply(submitted.reply))], "", {
+    const why = refused.length > 0 ? "no recipient was accepted." : describeReply(submitted.reply);
+    return answer([...refused, message("SMR0503", why)], "", {
       queued: null,
       refused: list,
     });

@@ -148,7 +148,11 @@ export const CHGSMTPA: CommandDefinition = {
     attribute(
       "VFYFROMUSR",
       "Verify from user",
-      oneOf({ "*NONE": "Of nobody", "*ALL": "Of everybody", "*LIST": "Of clients that are not on *ACCEPT" }),
+      oneOf({
+        "*NONE": "Any sender is taken",
+        "*ALL": "Of every client",
+        "*LIST": "Of clients that are not on *ACCEPT",
+      }),
       "Of whom the reverse-path must be in a local domain.",
     ),
     attribute(
@@ -204,13 +208,16 @@ export const CHGSMTPA: CommandDefinition = {
     domains(
       "ALIASDMN",
       "Alias domains",
-      "None",
+      "No further domains",
       "More domains that are ours, besides local_domains of the configuration file. Mail for them is not relayed but delivered locally.",
     ),
     attribute(
       "IFCDMN",
       "Interface domains",
-      yesNo("A *DOMAIN entry counts where the session came in at its address", "It counts everywhere"),
+      yesNo(
+        "A *DOMAIN entry counts where the session came in at its address",
+        "A *DOMAIN entry counts wherever the session came in",
+      ),
       "Whether *DOMAIN entries are tied to their address.",
     ),
     CONFIRM,

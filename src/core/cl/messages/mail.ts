@@ -69,7 +69,7 @@ export const MAIL = {
     text: "Say which messages: MSG, NEXTHOP, ORG or RCP, or MSG(*ALL).",
     cause: "Without one of them the command would concern the whole queue.",
   },
-  SMR0408: { severity: 0, text: "&1 in the queue.", cause: "The queue as it stands." },
+  SMR0408: { severity: 0, text: "&1 shown.", cause: "The queue and the capture box as they stand." },
 
   // --- sending ---
   SMR0501: {

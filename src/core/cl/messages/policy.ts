@@ -169,6 +169,11 @@ export const POLICY = {
     cause: "From its EXPDATE on an entry is kept but matches nothing.",
     recovery: "CHGSMTPLE ENTRY(…) EXPDATE(…) gives it a new end; RMVSMTPLE removes it.",
   },
+  SMR0137: {
+    severity: 10,
+    text: "&1 about entries: WRKSMTPLE OUTPUT(*PRINT) shows them.",
+    cause: "An answer names the first hundred entries with something odd about them.",
+  },
   SMR0140: {
     severity: 0,
     text: "&1 shown.",

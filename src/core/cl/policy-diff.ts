@@ -1,0 +1,62 @@
+import type { Attributes, EntryValue, ListName, NewEntry } from "../policy/policy.ts";
+import { changedAttributes, formatAttributes } from "./attribute-values.ts";
+import { compareEntries, sortEntries } from "./entry-order.ts";
+import { formatAddCommand, formatEntryParameters, formatExactInstant, quote, SEALED_PREFIX } from "./entry-text.ts";
+
+interface WholePolicy {
+  readonly attributes: Attributes;
+  readonly entries: readonly NewEntry[];
+}
+
+/**
+ * The commands that make `before` what `after` says: attributes, then what goes, what changes, what comes, each in the order of a policy
+ * file. Nothing where they are the same. An `undefined` between them is a step without a command, so that whoever asks can pause.
+ */
+export function* diffPolicy(before: WholePolicy, after: WholePolicy): Generator<string | undefined> {
+  const attributes = formatAttributes(changedAttributes(before.attributes, after.attributes));
+  if (attributes !== "") yield `CHGSMTPA ${attributes}`;
+  const old = sortEntries(before.entries);
+  const wanted = sortEntries(after.entries);
+  const changed: string[] = [];
+  const added: NewEntry[] = [];
+  let next = 0;
+  for (const entry of old) {
+    let order = -1;
+    for (let other = wanted[next]; other !== undefined; other = wanted[next]) {
+      order = compareEntries(other, entry);
+      if (order > 0) break;
+      next++;
+      if (order === 0) {
+        const changes = entryChanges(entry, other);
+        if (changes !== "") changed.push(`CHGSMTPLE ${formatEntryName(entry.list, entry.value)}${changes}`);
+        break;
+      }
+      added.push(other);
+    }
+    yield order === 0 ? undefined : `RMVSMTPLE ${formatEntryName(entry.list, entry.value)}`;
+  }
+  yield* changed;
+  for (const entry of added) yield formatAddCommand(entry);
+  for (const entry of wanted.slice(next)) yield formatAddCommand(entry);
+}
+
+/** The parameters that name an entry; those of *HOSTAUTH without its secret. */
+function formatEntryName(list: ListName, value: EntryValue): string {
+  if (value.kind === "host-credentials") return `TYPE(${list}) HOSTNAME(${quote(value.host)})`;
+  return formatEntryParameters(list, value);
+}
+
+function entryChanges(before: NewEntry, after: NewEntry): string {
+  let changes = "";
+  if (before.value.kind === "host-credentials" && after.value.kind === "host-credentials") {
+    if (before.value.user !== after.value.user) changes += ` USERNAME(${quote(after.value.user)})`;
+    if (before.value.sealedPassword !== after.value.sealedPassword) {
+      changes += ` PASSWORD(${quote(SEALED_PREFIX + after.value.sealedPassword)})`;
+    }
+  }
+  if (before.text !== after.text) changes += ` TEXT(${after.text === "" ? "*BLANK" : quote(after.text)})`;
+  if (before.expiresAt !== after.expiresAt) {
+    changes += ` EXPDATE(${after.expiresAt === null ? "*NONE" : quote(formatExactInstant(after.expiresAt))})`;
+  }
+  return changes;
+}
