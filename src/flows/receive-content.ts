@@ -16,7 +16,7 @@ import {
 } from "../core/smtp/replies.ts";
 import type { ContentWriter, Spool, SpoolFault } from "./ports.ts";
 
-/** Octets of messages being received, over all sessions. */
+/** Octets of messages being received, envelopes too, over all sessions. */
 export class MemoryBudget {
   readonly limitOctets: number;
   usedOctets = 0;

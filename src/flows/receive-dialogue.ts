@@ -9,6 +9,9 @@ import type { Reception, Wire } from "./reception.ts";
 /** What the octets that come in now are; before the greeting they are those of a client that does not wait for it. */
 export type Reading = "greeting" | "commands" | "authentication" | "data" | "chunk" | "handshake" | "closing";
 
+/** Replies are sent once there are so many characters of them, though more of the block is still to be read. */
+const REPLIES_MAX = 16_384;
+
 /** Whose dialogue it is. */
 export interface Party extends Pick<InputReader, "read"> {
   /** Nothing can come of a transaction any more. */
@@ -28,6 +31,8 @@ export class Dialogue implements InputReader {
   readonly #party: Party;
   readonly #input: InputQueue;
   #out = "";
+  /** The client does not read what was said last. */
+  #choked = false;
   /** Answers from elsewhere that are still to come. */
   #awaited = 0;
   #inputEnded = false;
@@ -43,6 +48,11 @@ export class Dialogue implements InputReader {
 
   isDeaf(): boolean {
     return this.reading === "closing" || this.reading === "handshake";
+  }
+
+  isFull(): boolean {
+    if (this.#out.length >= REPLIES_MAX) this.flush();
+    return this.#choked;
   }
 
   read(octets: Uint8Array, from: number): number {
@@ -73,6 +83,15 @@ export class Dialogue implements InputReader {
     this.reading = "closing";
     this.#input.clear();
     if (!this.isAwaiting) this.#party.abandon();
+  }
+
+  /** The client has read what was said. */
+  drained(): void {
+    this.#choked = false;
+    this.tick();
+    this.#input.goOn();
+    if (this.#inputEnded && this.#input.idle) this.end(true);
+    this.flush();
   }
 
   sweep(now: Instant): void {
@@ -127,7 +146,7 @@ export class Dialogue implements InputReader {
     if (this.#out === "") return;
     const out = this.#out;
     this.#out = "";
-    this.#wire.send(out);
+    if (!this.#wire.send(out)) this.#choked = true;
   }
 
   /** Greets after the DNS lists were asked; the client may have gone meanwhile. */

@@ -3,6 +3,8 @@ export interface InputReader {
   read(octets: Uint8Array, from: number): number;
   /** Nothing that comes in is for this reader any more. */
   isDeaf(): boolean;
+  /** So much was answered that nothing is read until the client has read it. */
+  isFull(): boolean;
 }
 
 /** The socket's side of back-pressure. */
@@ -12,8 +14,8 @@ export interface InputSource {
 }
 
 /**
- * Hands octets to their reader in order. While the reader is held, because something it said is being asked or stored, at most what
- * was already under way waits here, and the source is paused.
+ * Hands octets to their reader in order. While the reader is held, because something it said is being asked or stored, or is full, at
+ * most what was already under way waits here, and the source is paused.
  */
 export class InputQueue {
   readonly #reader: InputReader;
@@ -49,15 +51,21 @@ export class InputQueue {
     this.#held = true;
   }
 
-  /** Goes on with what waited. */
+  /** The hold is over: goes on with what waited. */
   release(): void {
     this.#held = false;
-    while (this.idle === false && !this.#held && !this.#reader.isDeaf()) {
+    this.goOn();
+  }
+
+  /** Goes on with what waited, unless it is held still. */
+  goOn(): void {
+    while (!this.#held && !this.#reader.isDeaf() && !this.#reader.isFull()) {
       const octets = this.#waiting.shift();
-      if (octets !== undefined) this.#read(octets);
+      if (octets === undefined) break;
+      this.#read(octets);
     }
     if (this.#reader.isDeaf()) this.clear();
-    if (!this.#held && this.#paused) {
+    if (this.idle && this.#paused) {
       this.#paused = false;
       this.#source.resume();
     }
@@ -71,7 +79,7 @@ export class InputQueue {
     let at = 0;
     while (at >= 0 && at < octets.length) {
       if (this.#reader.isDeaf()) return;
-      if (this.#held) {
+      if (this.#held || this.#reader.isFull()) {
         this.#waiting.unshift(octets.subarray(at));
         this.#pause();
         return;

@@ -85,6 +85,11 @@ export class ReceivingSession implements OpenSession {
     this.#dialogue.input(octets);
   }
 
+  /** The client has read what was too much to send at once. */
+  drained(): void {
+    this.#dialogue.drained();
+  }
+
   /** The client sends no more. */
   inputEnded(): void {
     this.#dialogue.inputEnded();
@@ -104,7 +109,7 @@ export class ReceivingSession implements OpenSession {
   /** The server stops: 421 now, or once the transaction under way is over. */
   drain(): void {
     this.#draining = true;
-    this.#cutIfIdle();
+    if (this.#transaction === null && !this.#dialogue.isAwaiting) this.cut();
   }
 
   /** 421, whatever is under way; what is being stored is stored. */
@@ -153,13 +158,10 @@ export class ReceivingSession implements OpenSession {
   /** The transaction is over, whatever became of it. */
   abandon(): void {
     if (this.#transaction === null) return;
+    this.#transaction.end();
     this.#transaction = null;
     this.#caller.session = transactionEnded(this.#caller.session);
     this.#content?.end();
-  }
-
-  #cutIfIdle(): void {
-    if (this.#draining && this.#transaction === null && !this.#dialogue.isAwaiting) this.cut();
   }
 
   // --- the connection ---------------------------------------------------------------------------------------------------
@@ -227,7 +229,7 @@ export class ReceivingSession implements OpenSession {
     const next = step(this.#caller.session, command, this.#offering().offers);
     this.#caller.session = next.session;
     this.#perform(next.action);
-    this.#cutIfIdle();
+    if (this.#draining) this.drain();
   }
 
   #perform(action: Action): void {
@@ -303,7 +305,7 @@ export class ReceivingSession implements OpenSession {
     if (answer === words.RECIPIENT_OK) {
       this.#caller.session = recipientTaken(this.#caller.session);
       this.#dialogue.say(answer);
-    } else if (answer === words.TOO_MANY_RECIPIENTS) this.#dialogue.say(answer);
+    } else if (replyClass(answer) === 4) this.#dialogue.say(answer);
     else this.#refuse(answer);
   }
 

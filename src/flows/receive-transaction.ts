@@ -1,3 +1,4 @@
+import { isBug } from "../core/base/assert.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { Content } from "../core/mail/content.ts";
 import type { Envelope, Recipient, ReversePath } from "../core/mail/envelope.ts";
@@ -32,6 +33,9 @@ export interface Caller {
 type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
 
 const UTF8 = new TextEncoder();
+
+/** What a recipient takes in memory beside the text of its address, roughly. */
+const RECIPIENT_OCTETS = 400;
 
 /** Why the connection is refused, or null where it may go on. */
 export function judgeConnection(receiver: Reception, policy: CompiledPolicy | null, caller: Caller): Reply | null {
@@ -116,6 +120,7 @@ export class Transaction {
   /** Built with the second recipient: most messages have one. */
   #known: Set<string> | null = null;
   #queueId: QueueId | null = null;
+  #heldOctets = 0;
 
   constructor(receiver: Reception, caller: Caller, policy: CompiledPolicy | null, mail: Of<"MAIL">) {
     this.#receiver = receiver;
@@ -132,8 +137,9 @@ export class Transaction {
 
   /** Decides about a recipient and takes it, once, at the address that the decision names. */
   rcpt(command: Of<"RCPT">): Reply {
-    const { limits, recorder } = this.#receiver;
+    const { limits, recorder, budget } = this.#receiver;
     if (this.#recipients.length >= limits.recipients) return TOO_MANY_RECIPIENTS;
+    if (budget.exceeded) return NO_ROOM;
     const caller = this.#caller;
     const asked = formatMailbox(command.path);
     const id = recorder.decisionIdFor(caller.client, asked, caller.now);
@@ -141,8 +147,19 @@ export class Transaction {
     if (!record(this.#receiver, caller, decision, id, this.#reversePath, asked)) return decision.reply;
     const { recipient } = decision;
     const address = recipient === command.path ? asked : formatMailbox(recipient);
-    if (this.#isNew(address)) this.#recipients.push(recipientOf(recipient, command));
+    if (this.#isNew(address)) {
+      this.#recipients.push(recipientOf(recipient, command));
+      const octets = RECIPIENT_OCTETS + address.length + (command.parameters.originalRecipient?.length ?? 0);
+      this.#heldOctets += octets;
+      budget.usedOctets += octets;
+    }
     return RECIPIENT_OK;
+  }
+
+  /** Nothing of it is held here any more. */
+  end(): void {
+    this.#receiver.budget.usedOctets -= this.#heldOctets;
+    this.#heldOctets = 0;
   }
 
   #isNew(address: string): boolean {
@@ -207,7 +224,8 @@ export class Transaction {
 
   #notStored(fault: unknown): Reply {
     if (fault === "full") return NO_ROOM;
-    if (fault !== "broken") this.#receiver.report(fault);
+    if (isBug(fault)) this.#receiver.crash(fault);
+    else if (fault !== "broken") this.#receiver.report(fault);
     return NOT_STORED;
   }
 

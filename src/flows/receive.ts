@@ -36,6 +36,11 @@ export interface ReceiverOptions {
   readonly crash: (fault: unknown) => void;
 }
 
+const TOO_MANY_OF_CLIENT = reply(421, "4.7.0", "Too many sessions from your address");
+const TOO_MANY_SESSIONS = reply(421, "4.3.2", "Too many sessions; try again later");
+/** One session of so many that MAXINEMM allows is kept for clients on *ACCEPT or *NEAR. */
+const RESERVED_PART = 10;
+
 /** Receives mail: what all sessions share, and who may open one. */
 export class Receiver implements Reception {
   readonly hostname: string;
@@ -57,6 +62,7 @@ export class Receiver implements Reception {
   readonly #perClient = new Map<number | string, number>();
   readonly #offerings: Offerings;
   #lastId = 0;
+  #lookups = 0;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -83,7 +89,7 @@ export class Receiver implements Reception {
     const ofClient = (this.#perClient.get(key) ?? 0) + 1;
     this.#perClient.set(key, ofClient);
     this.#sessions.add(session);
-    session.open(this.#overload(ofClient));
+    session.open(this.#overload(facts.client, ofClient));
     return session;
   }
 
@@ -95,10 +101,22 @@ export class Receiver implements Reception {
     else this.#perClient.set(key, left);
   }
 
-  #overload(ofClient: number): Reply | null {
-    if (ofClient > this.limits.sessionsPerClient) return reply(421, "4.7.0", "Too many sessions from your address");
+  #overload(client: IpAddress, ofClient: number): Reply | null {
+    if (ofClient > this.limits.sessionsPerClient) return TOO_MANY_OF_CLIENT;
     const sessionsMax = this.#attributes().MAXINEMM;
-    return this.#sessions.size > sessionsMax ? reply(421, "4.3.2", "Too many sessions; try again later") : null;
+    const forStrangers = sessionsMax - Math.floor(sessionsMax / RESERVED_PART);
+    if (this.#sessions.size <= forStrangers) return null;
+    return this.#sessions.size > sessionsMax || !this.#isKnown(client) ? TOO_MANY_SESSIONS : null;
+  }
+
+  /** Whether it is one that we relay for, or this machine: a flood of strangers must not shut it out. */
+  #isKnown(client: IpAddress): boolean {
+    if (isLoopback(client)) return true;
+    const policy = this.policy();
+    if (policy === null) return false;
+    const now = this.clock.now();
+    const { accept, nearNetworks, table } = policy;
+    return accept.match(client, now, table) !== 0 || nearNetworks.match(client, now, table) !== 0;
   }
 
   /** No transaction begins any more; sessions without one end now with 421. */
@@ -137,6 +155,8 @@ export class Receiver implements Reception {
   }
 
   async listedBy(client: IpAddress, lists: readonly Domain[]): Promise<Domain | null> {
+    if (this.#lookups >= this.limits.listLookups) return null;
+    this.#lookups++;
     const asked = lists.map(async (list) => {
       try {
         return (await this.#options.resolver.listed(client, list)) === "listed" ? list : null;
@@ -150,6 +170,7 @@ export class Receiver implements Reception {
     const timer = this.clock.after(this.limits.listLookupMs, () => timeout.resolve(null));
     const list = await Promise.race([answers, timeout.promise]);
     timer.cancel();
+    this.#lookups--;
     return list;
   }
 
@@ -160,6 +181,12 @@ export class Receiver implements Reception {
   #attributes(): Attributes {
     return this.policy()?.attributes ?? DEFAULT_ATTRIBUTES;
   }
+}
+
+function isLoopback(client: IpAddress): boolean {
+  if (client.family === 4) return client.bits >>> 24 === 127;
+  const [a, b, c, d] = client.words;
+  return a === 0 && b === 0 && c === 0 && d === 1;
 }
 
 /** Sessions are counted by IPv4 address, or by the /64 of an IPv6 address, which is one customer. */

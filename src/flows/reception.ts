@@ -35,8 +35,11 @@ export interface SessionFacts {
 
 /** The wire of one session, as its adapter works it. Nothing here throws or calls back at once. */
 export interface Wire {
-  /** Takes text for the client; what one block of input brings forth comes in one call. */
-  send(text: string): void;
+  /**
+   * Takes text for the client; what one block of input brings forth comes in one call, or in a few where it is much. False: the client
+   * does not read, and nothing more should be said until `drained` of the session.
+   */
+  send(text: string): boolean;
   /**
    * Says `lastWord`, which may be empty, and closes: `atOnce` where the client has nothing more to say, else our direction first, so that
    * what it is still sending does not make a reset of the last word.

@@ -47,7 +47,10 @@ const receiver = new Receiver({
 
 let said = 0;
 const wire: Wire = {
-  send: (text) => void (said += text.length),
+  send: (text) => {
+    said += text.length;
+    return true;
+  },
   end: (text) => void (said += text.length),
   destroy: () => undefined,
   pause: () => undefined,

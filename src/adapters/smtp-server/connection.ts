@@ -64,16 +64,19 @@ export class Connection implements Wire {
 
   // --- what the session does to the wire --------------------------------------------------------------------------------
 
-  send(text: string): void {
+  send(text: string): boolean {
     const stream = this.#stream;
-    if (!write(stream, text) && !this.#choked) {
+    if (write(stream, text)) return true;
+    if (!this.#choked) {
       this.#choked = true;
       stream.pause();
       stream.once("drain", () => {
         this.#choked = false;
         if (!this.#paused) stream.resume();
+        this.#session?.drained();
       });
     }
+    return false;
   }
 
   end(lastWord: string, atOnce: boolean): void {

@@ -69,7 +69,7 @@ describe("makeSelfSigned()", () => {
 describe("Certificates", () => {
   test("shows a self-signed certificate that a client which trusts it accepts", async () => {
     const certificates = await opened("relay.example.com");
-    const client = await handshake(certificates.context(), certificates.pair().certificate, "relay.example.com");
+    const client = await handshake(certificates.door()(), certificates.pair().certificate, "relay.example.com");
     assert.equal(client.authorized, true);
     assert.match(certificates.describe(), /^self-signed, until 20\d\d-/);
     assert.deepEqual(certificates.warnings(), []);
@@ -100,6 +100,18 @@ describe("Certificates", () => {
     await files("relay.example.com");
     assert.ok((await certificates.reload()).ok);
     assert.notEqual(certificates.pair().certificate, before);
+  });
+
+  test("gives each door a context that stays until the certificate changes", async () => {
+    const certificates = await opened("relay.example.com", await files("relay.example.com"));
+    const [one, other] = [certificates.door(), certificates.door()];
+    assert.equal(one(), one());
+    assert.notEqual(one(), other());
+    const before = one();
+    await files("relay.example.com");
+    assert.ok((await certificates.reload()).ok);
+    assert.notEqual(one(), before);
+    assert.equal(one(), one());
   });
 
   test("keeps what it has where the new files do not hold", async () => {

@@ -1,11 +1,12 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { open, readFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { SecureContext } from "node:tls";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { DAY_MS, type Instant } from "../../core/base/time.ts";
 import type { Clock } from "../../flows/ports.ts";
 import { makeSelfSigned, type CertificatePair } from "./self-signed.ts";
+import { createServerContext } from "./server-context.ts";
 
 export interface CertificateSource {
   /** The configured files; null for a self-signed certificate, which is made and kept in the data directory. */
@@ -22,7 +23,6 @@ const WARN_BEFORE_MS = 14 * DAY_MS;
 
 interface Loaded {
   readonly pair: CertificatePair;
-  readonly context: SecureContext;
   readonly leaf: X509Certificate;
   readonly warnings: readonly string[];
 }
@@ -45,9 +45,20 @@ export class Certificates {
     return loaded.ok ? ok(new Certificates(source, clock, loaded.value)) : loaded;
   }
 
-  /** For the next handshake. */
-  context(): SecureContext {
-    return this.#loaded.context;
+  /**
+   * What one door asks at each handshake. Every door has a context of its own: a session of one, which may have fewer rights there, cannot
+   * be resumed at another.
+   */
+  door(): () => SecureContext {
+    let pair = this.#loaded.pair;
+    let context = createServerContext(pair);
+    return () => {
+      if (pair !== this.#loaded.pair) {
+        pair = this.#loaded.pair;
+        context = createServerContext(pair);
+      }
+      return context;
+    };
   }
 
   pair(): CertificatePair {
@@ -126,8 +137,8 @@ function check(
   try {
     if (!leaf.checkPrivateKey(createPrivateKey(pair.key)))
       return err(`${keyName}: is not the key of ${certificateName}`);
-    const context = createSecureContext({ cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" });
-    return ok({ pair, context, leaf, warnings });
+    createServerContext(pair);
+    return ok({ pair, leaf, warnings });
   } catch (fault) {
     return err(`${keyName}: is no private key in PEM without a pass phrase: ${reason(fault)}`);
   }

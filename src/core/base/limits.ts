@@ -28,6 +28,8 @@ export const DEFAULT_LIMITS = {
   proxyHeaderMs: 3_000,
   /** Waiting for the DNS lists of RBLSVR before the greeting; what did not answer then names nobody. */
   listLookupMs: 5_000,
+  /** Clients that wait for the DNS lists at once; what comes on top is named by none. */
+  listLookups: 1_024,
   /** So much data at least must come within `dataTimeoutMs`: what drips more slowly is cut. */
   dataProgressOctets: 1_024,
   /** Replies that a client has not read; above it, its commands are not read either. */
@@ -40,7 +42,7 @@ export const DEFAULT_LIMITS = {
   authBackoffEntries: 10_000,
   /** Passwords and proofs being checked at once, over all sessions. */
   authenticationsAtOnce: 64,
-  /** Content of messages in flight over all sessions, held in memory. Above it, reading stops. */
+  /** Messages in flight over all sessions, as far as they are in memory. Above it content goes to files, and MAIL and RCPT hear 452. */
   memoryOctets: 128 * 1_048_576,
   /** Content above this is streamed to a file of the spool. */
   contentInMemoryOctets: 262_144,
