@@ -12,7 +12,7 @@ import { createResolver } from "./adapters/dns/resolver.ts";
 import { openJournal, type ClosableJournal } from "./adapters/journal-sqlite/journal.ts";
 import { MimeComposer } from "./adapters/mime/composer.ts";
 import { readAttachment } from "./adapters/node/attachment.ts";
-import { systemClock } from "./adapters/node/clock.ts";
+import { pause, systemClock } from "./adapters/node/clock.ts";
 import { createCryptography } from "./adapters/node/cryptography.ts";
 import { processorMeter } from "./adapters/node/machine.ts";
 import { createOwnHost } from "./adapters/node/own-host.ts";
@@ -196,7 +196,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
       auth,
       bareLf: allowBareLf,
       proxyFrom: proxyProtocolFrom,
-      secureContext: () => certificates.context(),
+      secureContext: certificates.door(),
     })),
     clock,
     bindAddresses: () =>
@@ -232,6 +232,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     composer,
     readAttachment,
     now: () => clock.now(),
+    pause,
   };
   const control = new ControlServer({
     operations,

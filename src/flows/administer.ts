@@ -7,7 +7,15 @@ import { describeChange } from "../core/policy/change-words.ts";
 import { emptyPolicy, type CompiledPolicy } from "../core/policy/compile.ts";
 import type { Finding } from "../core/policy/finding.ts";
 import { wideOpening } from "../core/policy/opening.ts";
-import type { Attributes, Entry, EntryId, ListName, PolicyChange, PolicyRecord } from "../core/policy/policy.ts";
+import type {
+  Attributes,
+  Entry,
+  EntryId,
+  EntryValue,
+  ListName,
+  PolicyChange,
+  PolicyRecord,
+} from "../core/policy/policy.ts";
 import type { ChangeAnswer, ChangeRefusal, ChangeRequest, PolicyOperations } from "./operations.ts";
 import type { Clock, EntryUse, PolicyLog } from "./ports.ts";
 
@@ -86,6 +94,11 @@ export class PolicyKeeper implements PolicyOperations {
 
   entry(id: EntryId): Entry | null {
     return this.#policy.entry(id);
+  }
+
+  find(list: ListName, value: EntryValue): Entry | null {
+    const id = this.#policy.find(list, value);
+    return id === null ? null : this.entry(id);
   }
 
   use(id: EntryId): EntryUse | null {

@@ -9,7 +9,15 @@ import type { IpAddress } from "../core/mail/ip.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import type { Decision } from "../core/policy/decision.ts";
 import type { Finding } from "../core/policy/finding.ts";
-import type { Attributes, Entry, EntryId, ListName, PolicyChange, PolicyRecord } from "../core/policy/policy.ts";
+import type {
+  Attributes,
+  Entry,
+  EntryId,
+  EntryValue,
+  ListName,
+  PolicyChange,
+  PolicyRecord,
+} from "../core/policy/policy.ts";
 import type { MemoryContent } from "../core/mail/content.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Composer, Cryptography, EntryUse, Journal, ListenerState, SessionState, UserStore } from "./ports.ts";
@@ -50,6 +58,8 @@ export interface PolicyOperations {
   /** Entries of one list or of all, sorted: by list, then address or name. Expired ones too. */
   entries(list?: ListName): readonly Entry[];
   entry(id: EntryId): Entry | null;
+  /** The entry of the list with this value; a *HOSTAUTH entry by its host alone. Expired ones too. */
+  find(list: ListName, value: EntryValue): Entry | null;
   change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>>;
   /** What `change` would answer, without doing it. */
   preview(request: ChangeRequest): Result<ChangeAnswer, ChangeRefusal>;
@@ -185,5 +195,7 @@ export interface Operations {
   /** A file of this machine for ATTACH, at most `octetsMax`; the fault is a sentence for the operator. */
   readAttachment(path: string, octetsMax: number): Promise<Result<Uint8Array, string>>;
   /** Now, as the clock of the house says. */
-  now(): Instant;
+  readonly now: () => Instant;
+  /** Resolves once everything else that waits had its turn. */
+  readonly pause: () => Promise<void>;
 }

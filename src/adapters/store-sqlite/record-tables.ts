@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Instant } from "../../core/base/time.ts";
-import type { EntryId, PolicyChange, PolicyRecord } from "../../core/policy/policy.ts";
+import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
+import { decodePolicyChange, encodePolicyChange } from "../../core/policy/record-json.ts";
 import type { EntryUse, ScramVerifier } from "../../flows/ports.ts";
 
 /** The tables of policy, use and users. Synchronous; the caller begins and ends transactions. */
@@ -12,20 +13,25 @@ export class RecordTables {
   }
 
   readPolicy(fromVersion: number, limit: number): PolicyRecord[] {
-    return this.#sql.readPolicy.all(fromVersion, limit).map((row) => ({
-      version: Number(row["version"]),
-      at: Number(row["at"]),
-      by: String(row["by"]),
-      command: String(row["command"]),
-      change: JSON.parse(String(row["change"])) as PolicyChange,
-    }));
+    return this.#sql.readPolicy.all(fromVersion, limit).map((row) => {
+      const version = Number(row["version"]);
+      const change = decodePolicyChange(String(row["change"]));
+      if (!change.ok) throw new Error(`The policy log is damaged at version ${version}: ${change.error}`);
+      return {
+        version,
+        at: Number(row["at"]),
+        by: String(row["by"]),
+        command: String(row["command"]),
+        change: change.value,
+      };
+    });
   }
 
   appendPolicy(record: PolicyRecord): number | null {
     const last = Number(this.#sql.lastVersion.get()?.["version"] ?? 0);
     if (record.version !== last + 1) return last;
     const { version, at, by, command, change } = record;
-    this.#sql.appendPolicy.run(version, at, by, command, JSON.stringify(change));
+    this.#sql.appendPolicy.run(version, at, by, command, encodePolicyChange(change));
     return null;
   }
 
