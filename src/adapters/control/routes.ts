@@ -187,7 +187,7 @@ const exportQuery = z.strictObject({ all: z.enum(["true", "false"]).optional() }
 const historyQuery = z.strictObject({
   limit: z
     .string()
-    .regex(/^\d{1,6}$/)
+    .regex(/^\d{1,6}$/, "it is a number of at most six digits")
     .optional(),
 });
 
@@ -234,16 +234,18 @@ const picks = {
 const QUEUES = { ready: "*PND", active: "*WRK", deferred: "*RTY", held: "*HLD", captured: "*CAP" } as const;
 const listQuery = z.strictObject({
   ...picks,
-  state: z.enum(["ready", "active", "deferred", "held", "captured"]).optional(),
+  state: z
+    .enum(["ready", "active", "deferred", "held", "captured"], "it is ready, active, deferred, held or captured")
+    .optional(),
   limit: z
     .string()
-    .regex(/^\d{1,6}$/)
+    .regex(/^\d{1,6}$/, "it is a number of at most six digits")
     .optional(),
 });
 const showQuery = z.strictObject({
   octets: z
     .string()
-    .regex(/^\d{1,9}$/)
+    .regex(/^\d{1,9}$/, "it is a number of at most nine digits")
     .optional(),
 });
 const pickBody = z.strictObject({

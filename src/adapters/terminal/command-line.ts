@@ -26,7 +26,7 @@ export const commandLine: Runner = async (call, caller, relay) => {
     history: readHistory(file),
     historySize: HISTORY_MAX,
     removeHistoryDuplicates: true,
-    completer: completer,
+    completer,
   });
   say(caller, "Type a command. COMMAND ? shows its parameters, Tab completes, ? lists the commands, EXIT leaves.");
   lines.on("history", (history: string[]) => {
@@ -64,9 +64,12 @@ async function* commands(lines: Interface): AsyncGenerator<string> {
 }
 
 function completer(line: string): [string[], string] {
+  const begun = /[A-Z0-9$#@*_]*$/i.exec(line)?.[0] ?? "";
   const candidates = complete(line, line.length);
-  const begun = /[A-Z0-9$#@*?_]*$/i.exec(line)?.[0] ?? "";
-  return [candidates, begun];
+  const [only] = candidates;
+  // Behind the name of a command come its parameters.
+  const isCommand = only !== undefined && findCommand(only) !== null;
+  return [candidates.length === 1 && isCommand ? [`${only} `] : candidates, begun];
 }
 
 /** Passwords are not kept; a line that holds one and cannot be read is not kept at all. */
