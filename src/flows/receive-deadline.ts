@@ -21,6 +21,11 @@ export class Deadline {
     return now >= this.#at || now >= this.#sessionEnd;
   }
 
+  /** Whether a command is awaited for longer than there is time while sessions are scarce. */
+  isLong(now: Instant): boolean {
+    return now >= this.#at - this.#limits.commandTimeoutMs + this.#limits.pressedCommandTimeoutMs;
+  }
+
   awaitCommand(now: Instant): void {
     this.#at = now + this.#limits.commandTimeoutMs;
   }

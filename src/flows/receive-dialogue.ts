@@ -95,9 +95,14 @@ export class Dialogue implements InputReader {
   }
 
   sweep(now: Instant): void {
-    if (!this.deadline.isOver(now)) return;
+    if (!this.deadline.isOver(now) && !this.#isIdleWhilePressed(now)) return;
     if (this.isDeaf()) this.#wire.destroy();
     else if (!this.isAwaiting) this.close(TIMEOUT);
+  }
+
+  #isIdleWhilePressed(now: Instant): boolean {
+    if (this.reading !== "commands" && this.reading !== "authentication") return false;
+    return this.deadline.isLong(now) && this.#receiver.isPressed(this.#caller.client);
   }
 
   /** The server is shutting down. */

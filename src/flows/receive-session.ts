@@ -1,5 +1,4 @@
 // HOT PATH: 25 µs of our own code a session with one message, sockets, policy and journal apart.
-import { unreachable } from "../core/base/assert.ts";
 import type { Instant } from "../core/base/time.ts";
 import { formatIpAddress, type IpAddress } from "../core/mail/ip.ts";
 import { reply, replyClass, type Reply } from "../core/mail/reply.ts";
@@ -7,6 +6,7 @@ import { parseCommand, type Command } from "../core/smtp/command.ts";
 import { LineFraming, type LineFault } from "../core/smtp/framing.ts";
 import * as words from "../core/smtp/replies.ts";
 import {
+  mustBeLast,
   NEW_SESSION,
   recipientTaken,
   secured,
@@ -26,8 +26,6 @@ type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
 
 /** Lines that are none (bare CR or LF, NUL, too long), until 421. */
 const LINE_FAULTS_MAX = 3;
-/** RFC 2920 §3.1: the last of their group. Who does not wait for their answers sends what somebody else wrote. */
-const MUST_BE_LAST: ReadonlySet<Command["verb"]> = new Set(["EHLO", "HELO", "DATA", "AUTH"] as const);
 
 /** One client from greeting to quit. Its owner feeds it octets and passes on what it says; it has no socket and no timer. */
 export class ReceivingSession implements OpenSession {
@@ -222,7 +220,7 @@ export class ReceivingSession implements OpenSession {
 
   #onCommand(line: string, more: boolean): void {
     const command = parseCommand(line, this.#receiver.postmasterDomain);
-    if (more && this.#caller.listener.mustWait && MUST_BE_LAST.has(command.verb)) {
+    if (more && this.#caller.listener.mustWait && mustBeLast(command.verb)) {
       this.#dialogue.close(reply(554, "5.5.0", `Wait for the answer to ${command.verb}`));
       return;
     }
@@ -264,8 +262,6 @@ export class ReceivingSession implements OpenSession {
         return dialogue.awaitHandshake();
       case "authenticate":
         return this.#authenticate(action);
-      default:
-        return unreachable(action);
     }
   }
 
@@ -301,7 +297,7 @@ export class ReceivingSession implements OpenSession {
   }
 
   #onRcpt(rcpt: Of<"RCPT">): void {
-    const answer = this.#transaction?.rcpt(rcpt) ?? words.NO_TRANSACTION;
+    const answer = this.#transaction?.rcpt(rcpt, this.#lines.line.length) ?? words.NO_TRANSACTION;
     if (answer === words.RECIPIENT_OK) {
       this.#caller.session = recipientTaken(this.#caller.session);
       this.#dialogue.say(answer);

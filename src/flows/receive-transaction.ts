@@ -34,7 +34,7 @@ type Of<Verb extends Command["verb"]> = Extract<Command, { verb: Verb }>;
 
 const UTF8 = new TextEncoder();
 
-/** What a recipient takes in memory beside the text of its address, roughly. */
+/** What a recipient takes in memory beside the line that named it, roughly. */
 const RECIPIENT_OCTETS = 400;
 
 /** Why the connection is refused, or null where it may go on. */
@@ -135,8 +135,11 @@ export class Transaction {
     return this.#queueId;
   }
 
-  /** Decides about a recipient and takes it, once, at the address that the decision names. */
-  rcpt(command: Of<"RCPT">): Reply {
+  /**
+   * Decides about a recipient and takes it, once, at the address that the decision names. `lineLength` is that of the command: the line
+   * stays in memory as long as its parts.
+   */
+  rcpt(command: Of<"RCPT">, lineLength: number): Reply {
     const { limits, recorder, budget } = this.#receiver;
     if (this.#recipients.length >= limits.recipients) return TOO_MANY_RECIPIENTS;
     if (budget.exceeded) return NO_ROOM;
@@ -149,7 +152,7 @@ export class Transaction {
     const address = recipient === command.path ? asked : formatMailbox(recipient);
     if (this.#isNew(address)) {
       this.#recipients.push(recipientOf(recipient, command));
-      const octets = RECIPIENT_OCTETS + address.length + (command.parameters.originalRecipient?.length ?? 0);
+      const octets = RECIPIENT_OCTETS + lineLength;
       this.#heldOctets += octets;
       budget.usedOctets += octets;
     }

@@ -40,6 +40,8 @@ const TOO_MANY_OF_CLIENT = reply(421, "4.7.0", "Too many sessions from your addr
 const TOO_MANY_SESSIONS = reply(421, "4.3.2", "Too many sessions; try again later");
 /** One session of so many that MAXINEMM allows is kept for clients on *ACCEPT or *NEAR. */
 const RESERVED_PART = 10;
+/** From this part of MAXINEMM on, strangers are given less time. */
+const PRESSED_FROM = 0.75;
 
 /** Receives mail: what all sessions share, and who may open one. */
 export class Receiver implements Reception {
@@ -107,6 +109,10 @@ export class Receiver implements Reception {
     const forStrangers = sessionsMax - Math.floor(sessionsMax / RESERVED_PART);
     if (this.#sessions.size <= forStrangers) return null;
     return this.#sessions.size > sessionsMax || !this.#isKnown(client) ? TOO_MANY_SESSIONS : null;
+  }
+
+  isPressed(client: IpAddress): boolean {
+    return this.#sessions.size > this.#attributes().MAXINEMM * PRESSED_FROM && !this.#isKnown(client);
   }
 
   /** Whether it is one that we relay for, or this machine: a flood of strangers must not shut it out. */

@@ -97,6 +97,8 @@ export interface Reception {
   listedBy(client: IpAddress, lists: readonly Domain[]): Promise<Domain | null>;
   /** What `listener` offers now, in the clear or in TLS. */
   offering(listener: ListenerProfile, tls: boolean): Offering;
+  /** So many sessions are open that this client must not keep its own open in silence. */
+  isPressed(client: IpAddress): boolean;
   /** The message is on stable storage: tells the journal, then the queue. */
   accepted(message: AcceptedMessage, reversePath: string, recipients: readonly string[]): void;
   forget(session: OpenSession): void;

@@ -94,6 +94,29 @@ test("a tenth of MAXINEMM is kept for clients on *ACCEPT, however many strangers
   assert.equal(await behindProxy("192.0.2.2"), "421 4.3.2");
 });
 
+test("while sessions are scarce, strangers that say nothing are cut sooner, clients on *ACCEPT are not", async (t) => {
+  const clock = new ManualClock();
+  const world = await open(t, { listener: { proxyFrom: [LOOPBACK] }, clock });
+  world.policy.run("CHGSMTPA MAXINEMM(4)");
+  world.policy.run("ADDSMTPLE TYPE(*ACCEPT) INTNETADR('192.0.2.0') SUBNETMASK('255.255.255.0')");
+  const behindProxy = async (address: string): Promise<Client> => {
+    const client = await connectTo(world);
+    await client.say(`PROXY TCP4 ${address} 192.0.2.25 4000 25\r\n`);
+    assert.match(await client.reply(), /^220/);
+    return client;
+  };
+  const silent = await behindProxy("198.51.100.1");
+  const known = await behindProxy("192.0.2.1");
+  await behindProxy("198.51.100.2");
+  clock.advance(DEFAULT_LIMITS.pressedCommandTimeoutMs);
+  assert.equal(world.listeners.sessions().length, 3);
+  const busy = await behindProxy("198.51.100.3");
+  clock.advance(1_000);
+  assert.match(await silent.reply(), /^421 4\.4\.2/);
+  assert.match(await known.ask("NOOP"), /^250/);
+  assert.match(await busy.ask("NOOP"), /^250/);
+});
+
 test("sessions are counted by the /64 of an IPv6 address", async (t) => {
   const world = await open(t, { listener: { proxyFrom: [LOOPBACK] }, limits: { sessionsPerClient: 2 } });
   const behindProxy = async (address: string): Promise<string> => {

@@ -18,6 +18,8 @@ export const DEFAULT_LIMITS = {
   sessionsPerClient: 100,
   /** Waiting for the next command: RFC 5321 §4.5.3.2.7. */
   commandTimeoutMs: 300_000,
+  /** The same for clients on no list, while three quarters of MAXINEMM sessions are open. */
+  pressedCommandTimeoutMs: 20_000,
   /** Waiting for the next block of data: RFC 5321 §4.5.3.2.5. */
   dataTimeoutMs: 180_000,
   /** A whole session from connect to quit. */

@@ -91,6 +91,11 @@ export function step(session: Session, command: Command, offers: Offers): Step {
   }
 }
 
+/** RFC 2920 §3.1: the last of their group. Who says more before their answer sends what somebody else wrote. */
+export function mustBeLast(verb: Command["verb"]): boolean {
+  return verb === "EHLO" || verb === "HELO" || verb === "DATA" || verb === "AUTH";
+}
+
 export function senderTaken(session: Session, mail: Of<"MAIL">): Session {
   const binary = mail.parameters.body === "BINARYMIME";
   return { ...session, transaction: "mail", binary, smtpUtf8: mail.parameters.smtpUtf8, recipients: 0 };
