@@ -2,7 +2,7 @@
 import type { Limits } from "../core/base/limits.ts";
 import { MINUTE_MS, type Instant, type Random } from "../core/base/time.ts";
 import type { Entry, ListName } from "../core/policy/policy.ts";
-import { attemptsUntil, longestRetryMs, RETRY_MS_MIN } from "../core/queue/backoff.ts";
+import { attemptsUntil, longestRetryMs, RETRY_MS_MIN, type Retry } from "../core/queue/backoff.ts";
 import { formatQueueId, type AcceptedMessage, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
 import { isSettled, type Outcome } from "../core/queue/outcome.ts";
 import { Schedule, type Slot } from "../core/queue/schedule.ts";
@@ -41,6 +41,8 @@ const HEARTBEAT_MS = MINUTE_MS;
 const PAGE = 500;
 /** Attempts that may end in a fault of ours before a message is held: it must not wear out the rest of the queue. */
 const FAULTS_MAX = 3;
+/** Attempts at once for each connection that a next hop may have: one under way and one behind it. */
+const MESSAGES_PER_CONNECTION = 2;
 /** Captures at once: they wait for the disk only, and share its syncs. */
 const CAPTURE_WINDOW = 1_000;
 
@@ -75,7 +77,8 @@ export class Deliverer implements QueueOperations {
       (address) => own.isOwnAddress(address),
     );
     this.#schedule = new Schedule(this.#routing.attributes.MAXOUTEMM, {
-      windowOf: (key) => (key === CAPTURE_KEY ? CAPTURE_WINDOW : limits.connectionsPerNextHop),
+      windowOf: (key) =>
+        key === CAPTURE_KEY ? CAPTURE_WINDOW : MESSAGES_PER_CONNECTION * limits.connectionsPerNextHop,
       random,
     });
     this.#nextHops = new NextHopFinder({ ...options, entries: (list) => policy.entries(list) });
@@ -289,8 +292,9 @@ export class Deliverer implements QueueOperations {
     const indices = recipientsOf(live, key);
     live.active++;
     try {
+      if (live.keys.some((other) => other !== key)) this.#addMissing(slot, live);
       if (indices.length === 0) {
-        this.#reroute(slot, live);
+        this.#schedule.settle(slot);
         return;
       }
       const { spool, transport } = this.#options;
@@ -309,18 +313,18 @@ export class Deliverer implements QueueOperations {
     return !this.#schedule.has(id) || this.#schedule.isQuiet(id);
   }
 
-  /** The routes changed since the item was made: what is left of the message goes the new way. */
-  #reroute(slot: Slot, live: LiveMessage): void {
+  /** The routes may have changed since the items of the message were made: whoever goes another way gets an item for it. */
+  #addMissing(slot: Slot, live: LiveMessage): void {
+    const wanted = this.#schedule.wantedOf(slot);
+    if (wanted === "removal") return;
     const known = new Set(this.#schedule.itemsOf(live.id).map(({ nextHop }) => nextHop));
     const now = this.#time.now();
     const attempts = this.#schedule.attemptsOf(slot);
-    const wanted = this.#schedule.wantedOf(slot);
-    for (const key of wanted === "removal" ? [] : new Set(live.keys)) {
+    for (const key of new Set(live.keys)) {
       if (known.has(key) || recipientsOf(live, key).length === 0) continue;
       this.#schedule.add(live.id, key, live.acceptedAt, attempts, now, now);
     }
     if (wanted === "hold") this.#schedule.hold(live.id);
-    this.#schedule.settle(slot);
   }
 
   async #conclude(
@@ -347,7 +351,10 @@ export class Deliverer implements QueueOperations {
       attempts: this.#schedule.attemptsOf(slot),
     };
     const deferred = isAnyDeferred(tried);
-    const retry = deferred ? retryOf(context, live, paused, crowded) : NO_RETRY;
+    const planned = deferred ? retryOf(context, live, paused, crowded) : NO_RETRY;
+    // Held in the meantime: it is not given up before it was released and tried once more.
+    const isKept = deferred && planned.kind === "expired" && this.#schedule.wantedOf(slot) === "hold";
+    const retry: Retry = isKept ? { kind: "retry", at: now + RETRY_MS_MIN } : planned;
     const outcomes = outcomesOf(live, indices, tried, retry, now);
     if (!deferred || retry.kind === "expired") {
       // Room at the next hop is free at once; a capture is done when the disk says so.
@@ -356,13 +363,11 @@ export class Deliverer implements QueueOperations {
     } else if (paused !== null) this.#schedule.requeue(slot);
     else this.#schedule.defer(slot, this.#time.fromWall(retry.at), !crowded);
     if (paused !== null) this.#aside(this.#waitingRoom.probed(key, tried));
-    if (key !== CAPTURE_KEY) {
-      this.#pump();
-      await this.#settlement.settle(live, outcomes);
-      return;
-    }
-    await this.#settlement.settle(live, outcomes);
-    this.#schedule.settle(slot);
+    // The outcomes are noted at once: what starts now knows them.
+    const written = this.#settlement.settle(live, outcomes);
+    if (key !== CAPTURE_KEY) this.#pump();
+    await written;
+    if (key === CAPTURE_KEY) this.#schedule.settle(slot);
   }
 
   async #tellFailures(live: LiveMessage): Promise<void> {
@@ -404,6 +409,6 @@ function describe(fault: unknown): string {
   return fault instanceof Error ? fault.message : String(fault);
 }
 
-const NO_RETRY = { kind: "expired" } as const;
+const NO_RETRY: Retry = { kind: "expired" };
 /** After the connections are closed, outcomes are written within this time or at the next start. */
 const STOP_GRACE_MS = 5_000;

@@ -83,6 +83,8 @@ export class House {
   readonly outcomes: string[] = [];
   attributes: Attributes = DEFAULT_ATTRIBUTES;
   version = 1;
+  /** A domain that is near. */
+  near = "";
   readonly nextQueueId: () => QueueId;
   readonly deliverer: Deliverer;
 
@@ -116,7 +118,7 @@ export class House {
             return house.attributes;
           },
           isLocal: () => false,
-          isNear: () => false,
+          isNear: (domain) => domain === house.near,
         }),
         entries: () => [],
       },

@@ -337,3 +337,42 @@ test("a message that went another way leaves nothing in the queue for the old on
   while ((await house.spool.counts()).queued > 0) await house.pass(1_000, 1_000);
   assert.equal(house.deliverer.queued, 0);
 });
+
+test("recipients that part ways while the message waits all go on", async () => {
+  const house = await started();
+  house.attributes = { ...DEFAULT_ATTRIBUTES, MAILROUTER: "router.example" };
+  house.version = 2;
+  house.transport.answer = () => LATER;
+  await house.accept(["a@one.example", "b@two.example"]);
+  await house.settle();
+  house.transport.sent.length = 0;
+  house.transport.answer = () => OK;
+  // `two.example` is near now, and goes its own way.
+  house.attributes = { ...house.attributes, FIREWALL: "*YES" };
+  house.near = "two.example";
+  house.version = 3;
+  await house.pass(HOUR_MS);
+  assert.deepEqual(sentTo(house).sort(), [
+    "mx:two.example <sender@inside.example> b@two.example",
+    "smarthost:router.example:25 <sender@inside.example> a@one.example",
+  ]);
+  assert.equal((await house.spool.counts()).queued, 0);
+});
+
+test("a message that is held during its last attempt is not given up before it is released", async () => {
+  const house = await started();
+  house.transport.answer = (recipient) => (recipient === "a@one.example" ? LATER : OK);
+  const message = await house.accept(["a@one.example"]);
+  await house.settle();
+  const gate = Promise.withResolvers<void>();
+  house.clock.jump(house.clock.now() + 10 * DAY_MS);
+  house.transport.gate = gate.promise;
+  await house.pass(HOUR_MS);
+  await house.deliverer.hold({}, "QSECOFR");
+  gate.resolve();
+  await house.pass(DAY_MS, HOUR_MS);
+  assert.equal((await house.deliverer.find(message.id))?.state, "held");
+  await house.deliverer.release({}, "QSECOFR");
+  await house.pass(HOUR_MS);
+  assert.equal((await house.spool.counts()).queued, 0);
+});
