@@ -102,7 +102,9 @@ export class Dialogue implements InputReader {
 
   #isIdleWhilePressed(now: Instant): boolean {
     if (this.reading !== "commands" && this.reading !== "authentication") return false;
-    return this.deadline.isLong(now) && this.#receiver.isPressed(this.#caller.client);
+    return (
+      this.#caller.session.user === null && this.deadline.isLong(now) && this.#receiver.isPressed(this.#caller.client)
+    );
   }
 
   /** The server is shutting down. */
