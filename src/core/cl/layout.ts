@@ -21,10 +21,22 @@ const WRAPPED_LINES_MAX = 6;
  * edge of the page: what is longer is cut, or goes on in further lines where it is a `wrapped` one.
  */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => columns.map((column, i) => printable(row[i] ?? "", column.max ?? PAGE_COLUMNS)));
-  const widths = columns.map((column, i) =>
-    cells.reduce((widest, row) => Math.max(widest, row[i]?.length ?? 0), column.heading.length),
-  );
+  return [...tableLines(columns, rows)].filter((line) => line !== undefined).join("\n");
+}
+
+/** The lines of a table, the headings first. Before them comes an `undefined` for each row, so that whoever prints many can pause. */
+export function* tableLines(
+  columns: readonly Column[],
+  rows: Iterable<readonly string[]>,
+): Generator<string | undefined, void> {
+  const cells: (readonly string[])[] = [];
+  const widths = columns.map(({ heading }) => heading.length);
+  for (const row of rows) {
+    const shown = columns.map((column, i) => printable(row[i] ?? "", column.max ?? PAGE_COLUMNS));
+    for (const [i, cell] of shown.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    cells.push(shown);
+    yield undefined;
+  }
   const last = columns.length - 1;
   const before = widths.slice(0, last).reduce((sum, width) => sum + width + 2, 1);
   const lastWidth = Math.min(widths[last] ?? 0, Math.max(10, PAGE_COLUMNS - before));
@@ -34,19 +46,17 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       [...start.map((cell) => ` ${cell} `), ` ${align(end, lastWidth, columns[last]?.align)}`].join("").trimEnd(),
     );
   };
-  const lines = cells.flatMap((row) => {
+  yield line(
+    columns.map((column) => column.heading),
+    columns[last]?.heading ?? "",
+  );
+  for (const row of cells) {
     const [first = "", ...more] = columns[last]?.wrapped
       ? fill(row[last] ?? "", lastWidth)
       : [cut(row[last] ?? "", lastWidth)];
-    return [line(row, first), ...more.map((rest) => cut(" ".repeat(before) + rest))];
-  });
-  return [
-    line(
-      columns.map((column) => column.heading),
-      columns[last]?.heading ?? "",
-    ),
-    ...lines,
-  ].join("\n");
+    yield line(row, first);
+    for (const rest of more) yield cut(" ".repeat(before) + rest);
+  }
 }
 
 /** Text filled into lines of `width`; words that are longer are broken. */

@@ -13,13 +13,14 @@ import {
   readNamedValue,
 } from "../../core/cl/entry-value.ts";
 import { counted, formatCount } from "../../core/base/count.ts";
-import { cut, pageHeading, table, type Column } from "../../core/cl/layout.ts";
+import { cut, pageHeading, tableLines, type Column } from "../../core/cl/layout.ts";
 import { message } from "../../core/cl/messages.ts";
 import { WRKSMTPLE } from "../../core/cl/commands/list-entries.ts";
 import { parseDomain } from "../../core/mail/domain.ts";
 import { addressCount, formatMask } from "../../core/mail/network.ts";
 import type { Finding } from "../../core/policy/finding.ts";
 import { LIST_NAMES, type Entry, type EntryValue, type ListName, type PolicyChange } from "../../core/policy/policy.ts";
+import { inSlices } from "../slices.ts";
 import { answer, faultsOf, sealingOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
 import {
   findingMessage,
@@ -137,15 +138,25 @@ export const workWithEntries: Handler = async (context, args) => {
   const wanted = args.plains("TYPE").length > 0 ? [] : args.rows("TYPE").map((row) => row[0]?.text ?? "");
   const lists = LIST_NAMES.filter((list) => wanted.includes("*ALL") || wanted.includes(list));
   const findings = groupFindings(policy.analyse());
-  const entries = lists.map((list) => ({ list, entries: policy.entries(list) }));
-  const total = entries.reduce((sum, list) => sum + list.entries.length, 0);
-  const value = entries.flatMap((list) =>
-    list.entries.map((entry) => entryRow(context, entry, findings.get(entry.id) ?? [])),
-  );
+  const { operations } = context;
+  const value: Json[] = [];
   const parts = [heading(context)];
-  for (const list of entries) parts.push(printList(context, list.list, list.entries, findings));
-  return answer([message("SMR0140", counted(total, "entry", "entries"))], parts.join("\n\n"), value);
+  for (const list of lists) {
+    const entries = policy.entries(list);
+    const rows = mapped(entries, (entry) => entryRow(context, entry, findings.get(entry.id) ?? []));
+    await inSlices(operations, rows, (row) => value.push(row));
+    const lines: string[] = [];
+    await inSlices(operations, printList(context, list, entries, findings), (line) => {
+      if (line !== undefined) lines.push(cut(line));
+    });
+    parts.push(lines.join("\n"));
+  }
+  return answer([message("SMR0140", counted(value.length, "entry", "entries"))], parts.join("\n\n"), value);
 };
+
+function* mapped<A, B>(values: readonly A[], map: (value: A) => B): Generator<B, void> {
+  for (const value of values) yield map(value);
+}
 
 function heading(context: CommandContext): string {
   const { policy, server } = context.operations;
@@ -164,29 +175,32 @@ const COLUMNS: readonly Column[] = [
   { heading: "Last client" },
 ];
 
-function printList(
+/** The lines of one list, with steps without one in between. */
+function* printList(
   context: CommandContext,
   list: ListName,
   entries: readonly Entry[],
   findings: ReadonlyMap<number, readonly Finding[]>,
-): string {
+): Generator<string | undefined, void> {
   const meaning = WRKSMTPLE.parameters[0]?.shape;
   const choice = meaning?.kind === "choice" ? meaning.choices.find(({ value }) => value === list) : undefined;
-  const title = ` ${list}  ${choice?.meaning ?? ""}`;
-  if (entries.length === 0) return `${title}\n   (No entries in list)`;
-  const rows = table(
-    COLUMNS,
-    entries.map((entry) => columnsOf(context, entry)),
-  ).split("\n");
-  const lines = [title, rows[0] ?? ""];
-  for (const [i, entry] of entries.entries()) {
-    lines.push(rows[i + 1] ?? "", ...details(entry, context.now).map((line) => `        ${line}`));
+  yield ` ${list}  ${choice?.meaning ?? ""}`;
+  if (entries.length === 0) {
+    yield "   (No entries in list)";
+    return;
+  }
+  const rows = mapped(entries, (entry) => columnsOf(context, entry));
+  let next = -1; // the headings come first
+  for (const line of tableLines(COLUMNS, rows)) {
+    yield line;
+    const entry = line === undefined ? undefined : entries[next++];
+    if (entry === undefined) continue;
+    for (const detail of details(entry, context.now)) yield `        ${detail}`;
     for (const finding of findings.get(entry.id) ?? []) {
       const { id, text } = findingMessage(finding);
-      lines.push(`        ${id} ${text}`);
+      yield `        ${id} ${text}`;
     }
   }
-  return lines.map((line) => cut(line)).join("\n");
 }
 
 function columnsOf(context: CommandContext, entry: Entry): readonly string[] {
