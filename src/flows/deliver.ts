@@ -290,7 +290,7 @@ export class Deliverer implements QueueOperations {
     const key = this.#schedule.keyOf(slot);
     this.#lives.refreshKeys(live);
     const indices = recipientsOf(live, key);
-    live.active++;
+    this.#lives.begin(live);
     try {
       if (live.keys.some((other) => other !== key)) this.#addMissing(slot, live);
       if (indices.length === 0) {
@@ -371,7 +371,7 @@ export class Deliverer implements QueueOperations {
   }
 
   async #tellFailures(live: LiveMessage): Promise<void> {
-    live.active++;
+    this.#lives.begin(live);
     try {
       await this.#settlement.settle(live, { passed: [], failed: [], tell: [] });
     } finally {

@@ -119,6 +119,14 @@ export class LiveMessages {
     return promise;
   }
 
+  /** Something is begun with the message. It may have been let go since it was read; there is never another of it. */
+  begin(live: LiveMessage): void {
+    live.active++;
+    if (this.#live.has(live.id)) return;
+    this.#live.set(live.id, live);
+    this.#octets += costOf(live);
+  }
+
   /** Lets go of a message that nobody works on. */
   drop(live: LiveMessage): void {
     if (this.#live.get(live.id) !== live) return;

@@ -75,7 +75,7 @@ export class WaitingRoom {
     const { schedule, lives, settlement, clock } = this.#options;
     const live = lives.get(id) ?? (await lives.load(id));
     if (live === null) return;
-    live.active++;
+    lives.begin(live);
     try {
       const indices = recipientsOf(live, key);
       // Another way leads there since: the item goes it when its turn comes.
