@@ -36,6 +36,19 @@ export class ConnectionTrouble extends Error {
   }
 }
 
+/** A message to be sent over a connection whose server it suits. */
+export interface Order {
+  readonly message: OutgoingMessage;
+  readonly offers: Offers;
+  readonly smtpUtf8: boolean;
+  readonly finish: (result: TransactionResult) => void;
+}
+
+interface UnderWay {
+  readonly transaction: Transaction;
+  readonly finish: Order["finish"];
+}
+
 interface Waiter {
   resolve(answer: Reply): void;
   reject(trouble: ConnectionTrouble): void;
@@ -51,8 +64,9 @@ export class Connection implements Swept {
   #socket: net.Socket;
   #deadline = Infinity;
   #waiter: Waiter | null = null;
-  #transaction: Transaction | null = null;
-  #finish: ((result: TransactionResult) => void) | null = null;
+  #current: UnderWay | null = null;
+  /** Its envelope went out behind the content of the current one. */
+  #following: UnderWay | null = null;
   #drained: (() => void) | null = null;
   #needsReset = false;
   #streaming = false;
@@ -61,6 +75,8 @@ export class Connection implements Swept {
   #closedWhy = "";
   /** Called once, when the connection is gone. */
   onClose: () => void = () => {};
+  /** Called when content goes out: the message to follow, if there is one. */
+  onContentSent: () => Order | null = () => null;
   messages = 0;
   /** Protocol and cipher, "" in clear. */
   tls = "";
@@ -79,7 +95,7 @@ export class Connection implements Swept {
   }
 
   get idle(): boolean {
-    return this.#transaction === null && this.#waiter === null;
+    return this.#current === null && this.#waiter === null;
   }
 
   // --- dialogue ---------------------------------------------------------------------------------------------------------
@@ -128,19 +144,19 @@ export class Connection implements Swept {
 
   // --- transactions -----------------------------------------------------------------------------------------------------
 
-  transact(message: OutgoingMessage, offers: Offers, smtpUtf8: boolean): Promise<TransactionResult> {
+  /** Begins a transaction on an idle connection; the order's `finish` is called once, when it ended or the connection did. */
+  transact(order: Order): void {
+    const { message, offers, smtpUtf8, finish } = order;
     const transaction = new Transaction(message, offers, smtpUtf8, this.#needsReset);
     if (this.#closed) {
       transaction.lose(reply(451, "4.4.2", `${this.name} closed the connection`));
-      return Promise.resolve(transaction.result());
+      finish(transaction.result());
+      return;
     }
-    this.#transaction = transaction;
+    this.#current = { transaction, finish };
     this.messages++;
     this.#deadline = this.#context.sweep.deadline(this.#context.limits.replyTimeoutMs);
     this.#socket.write(transaction.opening, "utf8");
-    return new Promise((resolve) => {
-      this.#finish = resolve;
-    });
   }
 
   /** Waits for the next message; closes itself when none comes. */
@@ -205,7 +221,8 @@ export class Connection implements Swept {
   };
 
   #take(answer: Reply): void {
-    if (this.#transaction) this.#proceed(this.#transaction, this.#transaction.take(answer));
+    const transaction = this.#current?.transaction;
+    if (transaction) this.#proceed(transaction, transaction.take(answer));
     else if (this.#waiter) {
       const waiter = this.#waiter;
       this.#waiter = null;
@@ -220,7 +237,7 @@ export class Connection implements Swept {
     if (next === "wait") {
       this.#deadline = this.#context.sweep.deadline(this.#context.limits.replyTimeoutMs);
     } else if (next === "done") {
-      this.#end(transaction);
+      this.#end();
     } else if (next === "content") {
       this.#send(transaction);
     } else {
@@ -230,16 +247,19 @@ export class Connection implements Swept {
     }
   }
 
-  #end(transaction: Transaction): void {
-    const finish = this.#finish;
-    this.#transaction = null;
-    this.#finish = null;
-    this.#needsReset = transaction.needsReset;
-    this.#deadline = Infinity;
+  /** The current transaction is over; the one that follows, if any, has its turn. */
+  #end(): void {
+    const ended = this.#current;
+    if (ended === null) return;
+    const next = this.#following;
+    this.#current = next;
+    this.#following = null;
+    this.#needsReset = ended.transaction.needsReset;
+    this.#deadline = next === null ? Infinity : this.#context.sweep.deadline(this.#context.limits.replyTimeoutMs);
     // An answer while content is still on its way: the server may take the rest of it for commands.
-    if (this.#streaming || this.#socket.writableLength > 0)
+    if (this.#streaming || this.#socket.writableLength > (next?.transaction.opening.length ?? 0))
       this.destroy(`${this.name} answered before the end of data`);
-    finish?.(transaction.result());
+    ended.finish(ended.transaction.result());
   }
 
   #gone(why: string): void {
@@ -251,10 +271,10 @@ export class Connection implements Swept {
     this.#waiter = null;
     waiter?.reject(new ConnectionTrouble("4.4.2", why));
     this.#drained?.();
-    const transaction = this.#transaction;
-    if (transaction) {
+    while (this.#current !== null) {
+      const { transaction } = this.#current;
       transaction.lose(reply(451, "4.4.2", transaction.inContent ? `${why} after the content was sent` : why));
-      this.#end(transaction);
+      this.#end();
     }
     this.onClose();
   }
@@ -273,8 +293,18 @@ export class Connection implements Swept {
     socket.cork();
     if (transaction.chunking) socket.write(`BDAT ${content.sizeOctets} LAST\r\n`, "latin1");
     for (const chunk of wireChunks(content, transaction.chunking)) socket.write(chunk);
-    if (!transaction.chunking) socket.write(endOf(content.chunks), "latin1");
+    if (!transaction.chunking) socket.write(endOf(content.chunks) + this.#openFollowing(), "utf8");
     socket.uncork();
+  }
+
+  /** What begins the transaction behind this one, where there is one: it goes out in the same write. */
+  #openFollowing(): string {
+    const order = this.onContentSent();
+    if (order === null) return "";
+    const transaction = new Transaction(order.message, order.offers, order.smtpUtf8, false);
+    this.#following = { transaction, finish: order.finish };
+    this.messages++;
+    return transaction.opening;
   }
 
   /** Content from a file, no faster than the server takes it. A fault of the file ends the connection: the message is deferred. */
@@ -289,7 +319,7 @@ export class Connection implements Swept {
         if (stuffing) stuffing.push(chunk, out);
         else out.push(chunk);
         for (const part of out) await this.#writeBlock(part);
-        if (this.#transaction !== transaction) return;
+        if (this.#current?.transaction !== transaction) return;
         tail = chunk.length > 1 ? [chunk] : [...tail, chunk].slice(-2);
       }
       if (!transaction.chunking) this.#socket.write(endOf(tail), "latin1");
