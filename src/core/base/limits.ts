@@ -89,8 +89,8 @@ export const DEFAULT_LIMITS = {
   journalRefusalsOfOneClientPerMinute: 5,
   /** Rows of the journal for refusals in a minute, whatever the flood; at least 1,100. Above it refusals are counted, not dropped. */
   journalRefusalRowsPerMinute: 2_000,
-  /** The same for decisions that let mail through. */
-  journalPassRowsPerMinute: 60_000,
+  /** The same for decisions that let mail through: above what a relay at full speed makes, so that each has its row. */
+  journalPassRowsPerMinute: 600_000,
   /** Text on its way to the journal's disk. Above it events are dropped and counted: mail does not wait for its evidence. */
   journalBatchOctets: 16 * 1_048_576,
   /** Entries of all lists of the policy. */
