@@ -15,6 +15,7 @@ import { readAttachment } from "./adapters/node/attachment.ts";
 import { pause, systemClock } from "./adapters/node/clock.ts";
 import { createCryptography } from "./adapters/node/cryptography.ts";
 import { processorMeter } from "./adapters/node/machine.ts";
+import { Descriptors } from "./adapters/node/descriptors.ts";
 import { createOwnHost } from "./adapters/node/own-host.ts";
 import { systemRandom } from "./adapters/node/random.ts";
 import { openSealingKey } from "./adapters/node/sealing-key.ts";
@@ -145,11 +146,13 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     hostsFile: "/etc/hosts",
     clock,
   });
+  const descriptors = new Descriptors();
   const transport = new SmtpTransport({
     hostname,
     limits,
     clock,
     readFile: (content) => store.spool.readFile(content),
+    leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
   });
   const composer = new MimeComposer();
   const deliverer = new Deliverer({
@@ -202,6 +205,8 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     bindAddresses: () =>
       keeper.entries("*SVRBIND").flatMap(({ value }) => (value.kind === "address" ? [value.address] : [])),
     reloadTls: () => certificates.reload(),
+    leavesDescriptors: (socket) => descriptors.leaves(limits.spareDescriptors, socket),
+    report: (text) => around.log.warn(text),
   });
   const server = new Server({
     facts: {

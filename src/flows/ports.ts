@@ -57,7 +57,8 @@ export interface UseStore {
 /** What becomes of a message after its outcomes are written: still in the queue, gone, or kept in the capture box. */
 export type Disposition = "keep" | "remove" | "capture";
 
-export type SpoolFault = "full" | "broken";
+/** No space; nothing can be opened now, all descriptors being in use; storage failed. The first two pass. */
+export type SpoolFault = "full" | "busy" | "broken";
 
 export interface Spool {
   /**

@@ -228,7 +228,7 @@ export class Transaction {
   #notStored(fault: unknown): Reply {
     if (fault === "full") return NO_ROOM;
     if (isBug(fault)) this.#receiver.crash(fault);
-    else if (fault !== "broken") this.#receiver.report(fault);
+    else if (fault !== "broken" && fault !== "busy") this.#receiver.report(fault);
     return NOT_STORED;
   }
 

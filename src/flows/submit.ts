@@ -132,7 +132,7 @@ export class Submitter implements SubmitOperations {
     const id = nextQueueId();
     const content = await this.#contentOf(submission.content, id, recipients, now);
     if (content === "full") return NO_ROOM;
-    if (content === "broken") return NOT_STORED;
+    if (content === "broken" || content === "busy") return NOT_STORED;
     if (content === "loop") return LOOP;
     const message: AcceptedMessage = {
       id,

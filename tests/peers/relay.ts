@@ -39,6 +39,8 @@ export interface RelayOptions {
   /** Users and their passwords. */
   readonly users?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that makes itself the program that follows it, with other limits: `prlimit --nofile=64`. */
+  readonly under?: readonly string[];
   /** Kept when the relay stops, for a second start. */
   readonly directory?: string;
 }
@@ -101,7 +103,9 @@ export class Relay {
   private constructor(directory: string, options: RelayOptions) {
     this.directory = directory;
     this.#keep = options.directory !== undefined;
-    this.child = spawn(process.execPath, [program, "serve", "--config", join(directory, "relaykeeper.toml")], {
+    const serve = [process.execPath, program, "serve", "--config", join(directory, "relaykeeper.toml")];
+    const [command = "", ...args] = [...(options.under ?? []), ...serve];
+    this.child = spawn(command, args, {
       cwd: directory,
       env: { ...process.env, ...compileCache, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],

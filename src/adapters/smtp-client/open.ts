@@ -12,6 +12,7 @@ export interface OpenOptions extends ConnectionContext {
   /** Certificates that are trusted besides those of the system, PEM. */
   readonly ca?: string | readonly string[];
   readonly sessions: TlsSessions;
+  readonly leavesDescriptors?: (socket: net.Socket) => boolean;
 }
 
 export interface OpenConnection {
@@ -101,6 +102,10 @@ async function connect(hop: NextHop, server: Server, options: OpenOptions): Prom
   const event = implicit ? "secureConnect" : "connect";
   const limitMs = options.limits.connectTimeoutMs + (implicit ? options.limits.handshakeMs : 0);
   await reached(socket, event, name, limitMs, options.sweep);
+  if (options.leavesDescriptors?.(socket) === false) {
+    socket.destroy();
+    throw new ConnectionTrouble("4.4.1", `Connecting to ${name}: ${NO_DESCRIPTOR}`);
+  }
   const connection = new Connection(server, socket, options);
   if (socket instanceof tls.TLSSocket) {
     connection.noteTls(socket);
@@ -138,6 +143,8 @@ function reached(socket: net.Socket, event: string, name: string, limitMs: numbe
   });
 }
 
+const NO_DESCRIPTOR = "no file descriptor is left here";
+
 function plainWords(error: Error & { code?: string }): string {
   switch (error.code) {
     case "ECONNREFUSED":
@@ -150,6 +157,9 @@ function plainWords(error: Error & { code?: string }): string {
       return "network unreachable";
     case "ECONNRESET":
       return "connection reset";
+    case "EMFILE":
+    case "ENFILE":
+      return NO_DESCRIPTOR;
     default:
       return error.message;
   }

@@ -1,4 +1,5 @@
 // HOT PATH: a message over a kept connection costs one promise and one look into a map besides the connection's own work.
+import type { Socket } from "node:net";
 import type { Limits } from "../../core/base/limits.ts";
 import type { FileContent } from "../../core/mail/content.ts";
 import type { Domain } from "../../core/mail/domain.ts";
@@ -14,6 +15,8 @@ export interface TransportOptions {
   readonly clock: Clock;
   /** Content too large for memory: `Spool.readFile`. */
   readonly readFile: (content: FileContent) => AsyncIterable<Uint8Array>;
+  /** Whether enough file descriptors are left beside that of the socket; where they are not, it is closed again. */
+  readonly leavesDescriptors?: (socket: Socket) => boolean;
   /** Certificates that are trusted besides those of the system, PEM; only `require` and `implicit` ask for trust. */
   readonly ca?: string | readonly string[];
 }

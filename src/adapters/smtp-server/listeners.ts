@@ -2,8 +2,10 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { err, ok, type Result } from "../../core/base/result.ts";
+import type { Instant } from "../../core/base/time.ts";
 import { formatIpAddress, IPV4_LOOPBACK, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import type { Network } from "../../core/mail/network.ts";
+import { formatReply, reply } from "../../core/mail/reply.ts";
 import type { Clock, Listeners, ListenerState, SessionState, Timer } from "../../flows/ports.ts";
 import type { Receiver } from "../../flows/receive.ts";
 import { Connection, type Door } from "./connection.ts";
@@ -26,12 +28,19 @@ export interface ListenersOptions {
   /** *SVRBIND: where a wildcard listener binds, asked at each `open`. Of a family that has none here, the wildcard stays. */
   readonly bindAddresses: () => readonly IpAddress[];
   readonly reloadTls: () => Promise<Result<void, string>>;
+  /** Whether enough file descriptors are left beside that of the socket; where they are not, its client is sent away. */
+  readonly leavesDescriptors?: (socket: Socket) => boolean;
+  /** Hears what an operator must know, one line each. */
+  readonly report?: (text: string) => void;
   /** How often sessions are looked at for what they wait for, in milliseconds. */
   readonly sweepMs?: number;
 }
 
 /** Connections waiting for accept(). */
 const BACKLOG = 1_024;
+const NO_DESCRIPTOR = formatReply(reply(421, "4.3.2", "No resources for one more session; try again later"));
+/** The log tells so often at most of clients that were sent away. */
+const REPORT_MS = 60_000;
 /** After the last word of a shutdown a client may take so long to close. */
 const FAREWELL_MS = 1_000;
 
@@ -57,6 +66,7 @@ class NetListeners implements SmtpListeners {
   #bound: readonly Bound[] = [];
   #sweep: Timer | null = null;
   #onEmpty: (() => void) | null = null;
+  #reportedAt: Instant = -Infinity;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
@@ -167,7 +177,22 @@ class NetListeners implements SmtpListeners {
   }
 
   #accept(door: Door, socket: Socket): void {
-    this.#adopt(door, socket).start(socket);
+    if (this.#options.leavesDescriptors?.(socket) === false) this.#sendAway(door, socket);
+    else this.#adopt(door, socket).start(socket);
+  }
+
+  /** At once and without a session: the descriptor is needed for those that are connected. */
+  #sendAway(door: Door, socket: Socket): void {
+    socket.on("error", () => undefined);
+    // Who waits for a handshake cannot read it. To all others the kernel, which takes so little at once, sends it before it closes.
+    if (door.profile.tls !== "implicit") socket.write(NO_DESCRIPTOR);
+    socket.destroy();
+    const now = this.#options.clock.now();
+    if (now - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = now;
+    this.#options.report?.(
+      "file descriptors run short, clients are sent away with 421: RLIMIT_NOFILE should be higher",
+    );
   }
 
   #adopt(door: Door, stream: Duplex): Connection {

@@ -66,11 +66,10 @@ export class ContentFiles {
     return this.#nextSync;
   }
 
-  /** What a fault means for the one whom it hit; one that is not lack of room ends all writing. */
+  /** What a fault means for the one whom it hit; one that does not pass ends all writing. */
   fail(error: unknown): SpoolFault {
     const code = (error as NodeJS.ErrnoException).code;
-    // Too many open files pass, like a full disk.
-    if (code === "EMFILE" || code === "ENFILE") return "full";
+    if (code === "EMFILE" || code === "ENFILE") return "busy";
     const fault = faultOf(error);
     if (fault === "broken") this.#breakDown(reasonOf(error));
     return fault;

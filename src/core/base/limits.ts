@@ -16,6 +16,8 @@ export const DEFAULT_LIMITS = {
   errorsPerSession: 20,
   /** Open sessions from one client (IPv6: from one /64). */
   sessionsPerClient: 100,
+  /** File descriptors that SMTP clients leave to files, deliveries and operators: who comes on top hears 421. Deliveries leave half of them. */
+  spareDescriptors: 8,
   /** Waiting for the next command: RFC 5321 §4.5.3.2.7. */
   commandTimeoutMs: 300_000,
   /** The same for clients on no list, while three quarters of MAXINEMM sessions are open. */
