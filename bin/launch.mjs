@@ -9,9 +9,10 @@ import { fileURLToPath } from "node:url";
 const NEEDED = [24, 11];
 /**
  * What a message leaves behind is soon garbage. A nursery of 4 MiB stays in the processor's cache: three quarters of the processor
- * time and 100 MB less than the one of up to 32 MiB that V8 grows by itself (docs/performance.md).
+ * time and 100 MB less than the one of up to 32 MiB that V8 grows by itself; and it is too small to be swept by several threads
+ * (docs/performance.md).
  */
-const SERVE_OPTIONS = ["--max-semi-space-size=4"];
+const SERVE_OPTIONS = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
 
 /** Runs `src/main.ts` with these arguments in front of those of the command line. */
 export async function launch(...first) {

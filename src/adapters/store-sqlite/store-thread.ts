@@ -15,6 +15,8 @@ const BATCH_OCTETS_MAX = 8 * 1_048_576;
 /** A block of octets up to this size is kept for the next batch. */
 const SPARE_OCTETS_MAX = 1_048_576;
 const SPARE_OCTETS = 65_536;
+/** So long what was settled waits for something to go along with: a transaction of its own costs more than it does. */
+const SETTLE_MS = 5;
 /** How long what found no room waits before it is tried again. */
 const RETRY_MS = 1_000;
 
@@ -39,6 +41,9 @@ export class StoreThread {
   #pending: Pending[] = [];
   #inFlight: readonly Pending[] | null = null;
   #scheduled = false;
+  /** Somebody waits for what is pending: there is more than what was settled. */
+  #pressing = false;
+  #settling = false;
   #spare: ArrayBuffer | null = new ArrayBuffer(SPARE_OCTETS);
   #broken: string | null = null;
   #closing = false;
@@ -60,7 +65,13 @@ export class StoreThread {
     clock: Clock,
     report: (text: string) => void,
   ): Promise<Result<{ readonly thread: StoreThread; readonly highestQueueId: number }, SchemaFault>> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: options, name: "store" });
+    // What it makes is soon garbage: a small nursery costs no time and saves memory.
+    const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: options,
+      name: "store",
+      resourceLimits,
+    });
     return new Promise((resolve) => {
       const fail = (error: Error): void => resolve(err({ kind: "unusable", reason: error.message }));
       const hear = (response: Response): void => {
@@ -119,7 +130,12 @@ export class StoreThread {
       const pending: Pending = { item, call, resolve, reject };
       if (this.#refuse(pending)) return;
       this.#pending.push(pending);
+      if (item.kind !== "settle") this.#pressing = true;
       if (this.#inFlight || this.#scheduled) return;
+      if (!this.#pressing) {
+        this.#flushLater();
+        return;
+      }
       this.#scheduled = true;
       setImmediate(() => {
         this.#scheduled = false;
@@ -141,12 +157,26 @@ export class StoreThread {
     else pending.reject(new StoreFault(fault, reason));
   }
 
+  #flushLater(): void {
+    if (this.#settling) return;
+    this.#settling = true;
+    this.#clock.after(SETTLE_MS, () => {
+      this.#settling = false;
+      this.#pressing = true;
+      this.#flush();
+    });
+  }
+
   /** Sends what waits, as much as one transaction takes. */
   #flush(): void {
     if (this.#inFlight || this.#ended) return;
     if (this.#pending.length === 0) {
       if (this.#closing && !this.#closeSent) this.#post({ kind: "close" });
       this.#closeSent = this.#closing;
+      return;
+    }
+    if (!this.#pressing && !this.#closing) {
+      this.#flushLater();
       return;
     }
     let count = 0;
@@ -158,6 +188,7 @@ export class StoreThread {
     }
     const sent = count === this.#pending.length ? this.#pending : this.#pending.slice(0, count);
     this.#pending = count === this.#pending.length ? [] : this.#pending.slice(count);
+    this.#pressing = this.#pending.length > 0;
     this.#inFlight = sent;
     const batch = this.#room(octets);
     const items = sent.map((pending) => pending.item);
@@ -223,6 +254,7 @@ export class StoreThread {
   #retry(late: readonly Pending[]): void {
     this.#clock.after(RETRY_MS, () => {
       for (const pending of late) if (!this.#refuse(pending)) this.#pending.push(pending);
+      this.#pressing = true;
       this.#flush();
     });
   }
