@@ -173,6 +173,8 @@ test("hold, release, retry and remove work by id, sender, recipient and next hop
   assert.equal((await house.spool.counts()).queued, 2);
   assert.equal(await deliverer.release({ recipient: "@two.example" }, "QSECOFR"), 1);
   await house.settle();
+  assert.equal((await house.spool.counts()).queued, 2, "what was deferred waits for its time again");
+  await house.pass(40 * MINUTE_MS);
   assert.equal((await house.spool.counts()).queued, 1);
   assert.equal(await deliverer.remove({ ids: [first.id] }, "QSECOFR"), 1);
   assert.equal((await house.spool.counts()).queued, 0);

@@ -1,48 +1,17 @@
 import { assert } from "../base/assert.ts";
 import type { Instant, Random } from "../base/time.ts";
+import type { AttemptShares } from "./attempt-shares.ts";
 import { probeDelayMs } from "./backoff.ts";
+import { Hop, HopLine } from "./hop-line.ts";
 import { SlotHeap } from "./slot-heap.ts";
 
 /** Attempts that must go well, times the width of the window, before it is opened by one more. */
 const ROUNDS_TO_WIDEN = 8;
 
-/** One next hop of the schedule: its line of items, and how many attempts it stands at once. */
-export class Hop {
-  readonly key: string;
-  readonly index: number;
-  readonly windowMax: number;
-  /** Items that wait their turn, first come first served; -1 where none does. */
-  head = -1;
-  tail = -1;
-  active = 0;
-  window: number;
-  /** Attempts that went well since the window last changed. */
-  successes = 0;
-  /** Failed attempts in a row; above 0 the next hop is in trouble and one probe at a time is sent. */
-  failures = 0;
-  paused = false;
-  pausedUntil: Instant = 0;
-  /** Items of any state. */
-  items = 0;
-  inRing = false;
-  ringNext: Hop | null = null;
-
-  constructor(key: string, index: number, windowMax: number) {
-    this.key = key;
-    this.index = index;
-    this.windowMax = windowMax;
-    this.window = windowMax;
-  }
-
-  get runnable(): boolean {
-    return this.head >= 0 && this.active < this.window && !this.paused;
-  }
-}
-
 /** Hops without items that are remembered; more are forgotten together. */
 const EMPTY_MAX = 1_000;
 
-/** Every next hop that has items, and the ring in which those that may start something take turns. */
+/** Every next hop that has items, and the line in which those that may start something take turns. */
 export class HopRing {
   readonly #windowOf: (key: string) => number;
   readonly #hops: (Hop | null)[] = [];
@@ -51,8 +20,10 @@ export class HopRing {
   readonly #paused = new SlotHeap();
   /** Hops without items. */
   #empty = 0;
-  #first: Hop | null = null;
-  #last: Hop | null = null;
+  readonly #turn = new HopLine();
+  /** Those that may not start anything while too much is under way to others like them. */
+  readonly #parked = { unknown: new HopLine(), doubtful: new HopLine() };
+  #waitingBehindTrouble = 0;
 
   constructor(windowOf: (key: string) => number) {
     this.#windowOf = windowOf;
@@ -89,7 +60,7 @@ export class HopRing {
     if (this.#empty > EMPTY_MAX) this.#forgetEmpty();
   }
 
-  /** Their numbers are given to others: they must stand nowhere any more. In the ring an empty hop does no harm. */
+  /** Their numbers are given to others: they must stand nowhere any more. In a line an empty hop does no harm. */
   #forgetEmpty(): void {
     for (const hop of this.#byKey.values()) {
       if (hop.items > 0) continue;
@@ -102,22 +73,47 @@ export class HopRing {
   }
 
   enter(hop: Hop): void {
-    if (hop.inRing) return;
-    hop.inRing = true;
-    if (this.#last === null) this.#first = hop;
-    else this.#last.ringNext = hop;
-    this.#last = hop;
+    if (hop.line === null) this.#turn.add(hop);
   }
 
-  /** The next one in turn, which leaves the ring; null where it is empty. */
-  leave(): Hop | null {
-    const hop = this.#first;
-    if (hop === null) return null;
-    this.#first = hop.ringNext;
-    if (this.#first === null) this.#last = null;
-    hop.ringNext = null;
-    hop.inRing = false;
+  /** The next one in turn, which leaves the line; where nobody is in it, one that stepped aside and has room now. */
+  leave(shares: AttemptShares): Hop | null {
+    const { unknown, doubtful } = this.#parked;
+    let hop = this.#turn.first;
+    if (hop === null && unknown.first !== null && shares.hasRoom("unknown")) hop = unknown.first;
+    if (hop === null && doubtful.first !== null && shares.hasRoom("doubtful")) hop = doubtful.first;
+    hop?.line?.remove(hop);
     return hop;
+  }
+
+  /** The hop steps aside: too much is under way to others that stand like it. */
+  park(hop: Hop, standing: "unknown" | "doubtful"): void {
+    this.#parked[standing].add(hop);
+  }
+
+  /** An attempt ended: one that stepped aside waits for its turn again, of each standing. */
+  unpark(): void {
+    for (const { first } of [this.#parked.unknown, this.#parked.doubtful]) if (first !== null) this.stepIn(first);
+  }
+
+  /** Where the hop stepped aside it waits for its turn again: it may stand otherwise now. */
+  stepIn(hop: Hop): void {
+    if (hop.line === null || hop.line === this.#turn) return;
+    hop.line.remove(hop);
+    this.#turn.add(hop);
+  }
+
+  // --- the line of one hop ----------------------------------------------------------------------------------------------
+
+  /** Items that wait their turn behind next hops in trouble. */
+  get waitingBehindTrouble(): number {
+    return this.#waitingBehindTrouble;
+  }
+
+  /** One item more, or less, waits behind the hop. */
+  waits(hop: Hop, change: 1 | -1): void {
+    hop.waiting += change;
+    if (hop.paused) this.#waitingBehindTrouble += change;
   }
 
   // --- trouble ----------------------------------------------------------------------------------------------------------
@@ -132,7 +128,10 @@ export class HopRing {
   }
 
   endPause(hop: Hop): void {
-    if (hop.paused) this.#paused.remove(hop.index);
+    if (hop.paused) {
+      this.#paused.remove(hop.index);
+      this.#waitingBehindTrouble -= hop.waiting;
+    }
     hop.paused = false;
     if (hop.runnable) this.enter(hop);
   }
@@ -141,7 +140,7 @@ export class HopRing {
   forgive(): void {
     for (const hop of this.#byKey.values()) {
       hop.failures = 0;
-      hop.window = hop.windowMax;
+      hop.isNew = true;
       this.endPause(hop);
     }
   }
@@ -151,9 +150,11 @@ export class HopRing {
       hop.failures = 0;
       this.endPause(hop);
     }
+    hop.isProven = true;
+    this.stepIn(hop);
     if (hop.window === hop.windowMax) return;
     hop.successes++;
-    if (hop.successes < hop.window * ROUNDS_TO_WIDEN) return;
+    if (!hop.isNew && hop.successes < hop.window * ROUNDS_TO_WIDEN) return;
     hop.successes = 0;
     hop.window++;
     if (hop.runnable) this.enter(hop);
@@ -162,14 +163,17 @@ export class HopRing {
   /** Of an attempt still counted as active. */
   troubled(hop: Hop, now: Instant, random: Random): "crowded" | "paused" {
     hop.successes = 0;
+    hop.isNew = false;
     if (hop.active > 1 && hop.failures === 0) {
       hop.window = Math.min(hop.window, hop.active - 1);
       return "crowded";
     }
     hop.failures++;
+    hop.isProven = false;
     hop.window = 1;
     hop.pausedUntil = now + probeDelayMs(hop.failures, random);
     if (hop.paused) this.#paused.remove(hop.index);
+    else this.#waitingBehindTrouble += hop.waiting;
     hop.paused = true;
     this.#paused.add(hop.index, hop.pausedUntil);
     return "paused";

@@ -1,13 +1,12 @@
 // HOT PATH: add, start and settle of one item together at most 2 µs, O(log n), with a million items deferred.
 import { assert } from "../base/assert.ts";
 import type { Instant, Random } from "../base/time.ts";
-import { HopRing, type Hop } from "./hop-ring.ts";
-import { IdTable } from "./id-table.ts";
+import type { Hop, Standing } from "./hop-line.ts";
+import { AttemptShares } from "./attempt-shares.ts";
+import { HopRing } from "./hop-ring.ts";
+import { ItemTable, type Slot } from "./item-table.ts";
 import type { QueueId } from "./message.ts";
 import { SlotHeap } from "./slot-heap.ts";
-
-/** An item is one message on its way to one next hop; a slot is its number in the schedule while it is there. */
-export type Slot = number;
 
 export type ItemState = "ready" | "active" | "deferred" | "held";
 
@@ -40,63 +39,57 @@ const REMOVE_WANTED = 6;
  */
 export class Schedule {
   readonly #random: Random;
-  #attemptsMax: number;
-  #id = new Float64Array(64);
-  #acceptedAt = new Float64Array(64);
-  #hop = new Int32Array(64);
-  #attempts = new Uint16Array(64);
-  #state = new Uint8Array(64);
-  /** Neighbours in the list of the hop; of a free slot, `#next` is the next free one. */
-  #next = new Int32Array(64);
-  #previous = new Int32Array(64);
-  /** The next item of the same message. */
-  #sibling = new Int32Array(64);
-  #used = 0;
-  #free: Slot = -1;
-  readonly #byId = new IdTable((slot) => this.#id[slot] ?? 0);
+  readonly #shares: AttemptShares;
+  readonly #items = new ItemTable();
   readonly #deferred = new SlotHeap();
   readonly #hops: HopRing;
   readonly #count = [0, 0, 0, 0, 0, 0, 0];
 
   /** `attemptsMax`: attempts at once over all next hops (MAXOUTEMM). */
   constructor(attemptsMax: number, options: ScheduleOptions) {
-    this.#attemptsMax = attemptsMax;
+    this.#shares = new AttemptShares(attemptsMax);
     this.#hops = new HopRing(options.windowOf);
     this.#random = options.random;
   }
 
   set attemptsMax(attemptsMax: number) {
-    this.#attemptsMax = attemptsMax;
+    this.#shares.attemptsMax = attemptsMax;
   }
 
   get messages(): number {
-    return this.#byId.size;
+    return this.#items.messages;
   }
 
   get active(): number {
-    return this.#counted(ACTIVE) + this.#counted(HOLD_WANTED) + this.#counted(REMOVE_WANTED);
+    return this.#shares.underWay;
   }
 
-  /** Items of one state. Ready ones behind a next hop in trouble count as ready. */
+  /** Items of one state. What waits its turn behind a next hop in trouble is deferred: it waits for the next probe. */
   count(state: ItemState): number {
-    if (state === "active") return this.active;
-    return this.#counted(state === "ready" ? READY : state === "deferred" ? DEFERRED : HELD);
+    const behindTrouble = this.#hops.waitingBehindTrouble;
+    switch (state) {
+      case "active":
+        return this.active;
+      case "ready":
+        return this.#counted(READY) - behindTrouble;
+      case "deferred":
+        return this.#counted(DEFERRED) + behindTrouble;
+      case "held":
+        return this.#counted(HELD);
+    }
   }
 
   has(id: QueueId): boolean {
-    return this.#byId.get(id) >= 0;
+    return this.#items.has(id);
   }
 
   /** Takes an item in; due at once where `dueAt` is not after `now`. A message has at most one item for a key. */
   add(id: QueueId, key: string, acceptedAt: Instant, attempts: number, dueAt: Instant, now: Instant): void {
-    const slot = this.#takeSlot();
+    const slot = this.#items.take(id);
     const hop = this.#hops.join(key);
-    this.#id[slot] = id;
-    this.#acceptedAt[slot] = acceptedAt;
-    this.#hop[slot] = hop.index;
-    this.#attempts[slot] = attempts;
-    this.#sibling[slot] = this.#byId.get(id);
-    this.#byId.set(id, slot);
+    this.#items.acceptedAt[slot] = acceptedAt;
+    this.#items.hop[slot] = hop.index;
+    this.#items.attempts[slot] = attempts;
     if (dueAt <= now) this.#makeReady(slot);
     else this.#makeDeferred(slot, dueAt);
   }
@@ -104,17 +97,28 @@ export class Schedule {
   /** Starts the next attempt that is due and has room, -1 where there is none. It ends with `settle`, `defer` or `requeue`. */
   start(now: Instant): Slot {
     this.#wake(now);
-    if (this.active >= this.#attemptsMax) return -1;
-    for (let hop = this.#hops.leave(); hop !== null; hop = this.#hops.leave()) {
+    if (this.#shares.underWay >= this.#shares.attemptsMax) return -1;
+    for (let hop = this.#hops.leave(this.#shares); hop !== null; hop = this.#hops.leave(this.#shares)) {
       if (!hop.runnable) continue;
       const slot = hop.head;
+      const standing = this.#standingOf(hop);
+      if (standing !== "proven" && !this.#shares.hasRoom(standing)) {
+        this.#hops.park(hop, standing);
+        continue;
+      }
       this.#unlink(slot, hop);
       this.#setState(slot, ACTIVE);
       hop.active++;
+      this.#items.standing[slot] = this.#shares.begin(standing);
       if (hop.runnable) this.#hops.enter(hop);
       return slot;
     }
     return -1;
+  }
+
+  #standingOf(hop: Hop): Standing {
+    if (hop.isProven) return "proven";
+    return hop.failures > 0 || (this.#items.attempts[hop.head] ?? 0) > 0 ? "doubtful" : "unknown";
   }
 
   /** When time alone makes something due; Infinity where nothing waits for time. Asked after `start` gave -1. */
@@ -123,7 +127,7 @@ export class Schedule {
   }
 
   idOf(slot: Slot): QueueId {
-    return (this.#id[slot] ?? 0) as QueueId;
+    return (this.#items.id[slot] ?? 0) as QueueId;
   }
 
   keyOf(slot: Slot): string {
@@ -131,23 +135,23 @@ export class Schedule {
   }
 
   acceptedAtOf(slot: Slot): Instant {
-    return this.#acceptedAt[slot] ?? 0;
+    return this.#items.acceptedAt[slot] ?? 0;
   }
 
   /** Attempts that ended before this one. */
   attemptsOf(slot: Slot): number {
-    return this.#attempts[slot] ?? 0;
+    return this.#items.attempts[slot] ?? 0;
   }
 
   /** Whether the attempt of this item has not ended yet. */
   isActive(slot: Slot, id: QueueId): boolean {
-    const state = this.#state[slot];
-    return this.#id[slot] === id && (state === ACTIVE || state === HOLD_WANTED || state === REMOVE_WANTED);
+    const state = this.#items.state[slot];
+    return this.#items.id[slot] === id && (state === ACTIVE || state === HOLD_WANTED || state === REMOVE_WANTED);
   }
 
   /** What is to become of the active item: an operator may have held or removed its message since it was started. */
   wantedOf(slot: Slot): "attempt" | "hold" | "removal" {
-    const state = this.#state[slot];
+    const state = this.#items.state[slot];
     if (state === HOLD_WANTED) return "hold";
     return state === REMOVE_WANTED ? "removal" : "attempt";
   }
@@ -180,7 +184,7 @@ export class Schedule {
 
   /** The active item is tried again at `dueAt`. Attempts count that were the message's own affair. */
   defer(slot: Slot, dueAt: Instant, counts = true): void {
-    if (counts) this.#attempts[slot] = Math.min(0xffff, this.attemptsOf(slot) + 1);
+    if (counts) this.#items.attempts[slot] = Math.min(0xffff, this.attemptsOf(slot) + 1);
     if (this.#endAttempt(slot)) this.#makeDeferred(slot, dueAt);
     else this.#fulfil(slot, dueAt);
   }
@@ -204,7 +208,7 @@ export class Schedule {
       if (state === ACTIVE) this.#setState(slot, HOLD_WANTED);
       if (state !== READY && state !== DEFERRED) return;
       this.#withdraw(slot, state);
-      this.#setState(slot, HELD);
+      this.#makeHeld(slot, state === READY ? 0 : this.#deferred.dueAt(slot));
     });
   }
 
@@ -217,11 +221,14 @@ export class Schedule {
     return held;
   }
 
-  /** Held items become ready. */
+  /** Held items go on from where they were: they are tried when they would have been. */
   release(id: QueueId): boolean {
     return this.#eachOf(id, (slot, state) => {
       if (state === HOLD_WANTED) this.#setState(slot, ACTIVE);
-      if (state === HELD) this.#makeReady(slot);
+      if (state !== HELD) return;
+      const dueAt = this.#deferred.dueAt(slot);
+      if (dueAt === 0) this.#makeReady(slot);
+      else this.#makeDeferred(slot, dueAt);
     });
   }
 
@@ -268,7 +275,7 @@ export class Schedule {
   eachWaiting(key: string, visit: (id: QueueId, acceptedAt: Instant) => void): void {
     let slot = this.#hops.get(key)?.head ?? -1;
     while (slot >= 0) {
-      const next = this.#next[slot] ?? -1;
+      const next = this.#items.next[slot] ?? -1;
       visit(this.idOf(slot), this.acceptedAtOf(slot));
       slot = next;
     }
@@ -303,31 +310,35 @@ export class Schedule {
 
   /** Ends an attempt. False where an operator wanted something in the meantime, which `#fulfil` does. */
   #endAttempt(slot: Slot): boolean {
-    const state = this.#state[slot];
+    const state = this.#items.state[slot];
     assert(state === ACTIVE || state === HOLD_WANTED || state === REMOVE_WANTED, "the attempt was under way");
     const hop = this.#hopOf(slot);
     hop.active--;
+    this.#shares.end(this.#items.standing[slot] ?? 0);
+    this.#hops.unpark();
     if (hop.runnable) this.#hops.enter(hop);
     return state === ACTIVE;
   }
 
   #fulfil(slot: Slot, dueAt: Instant): void {
-    if (this.#state[slot] === REMOVE_WANTED) this.#drop(slot);
-    else {
-      // The heap remembers when a held item would have been due.
-      this.#deferred.add(slot, dueAt);
-      this.#deferred.remove(slot);
-      this.#setState(slot, HELD);
-    }
+    if (this.#items.state[slot] === REMOVE_WANTED) this.#drop(slot);
+    else this.#makeHeld(slot, dueAt);
+  }
+
+  /** The heap remembers when the item would have been due; 0 is at once. */
+  #makeHeld(slot: Slot, dueAt: Instant): void {
+    this.#deferred.note(slot, dueAt);
+    this.#setState(slot, HELD);
   }
 
   #makeReady(slot: Slot): void {
     const hop = this.#hopOf(slot);
-    this.#next[slot] = -1;
-    this.#previous[slot] = hop.tail;
+    this.#items.next[slot] = -1;
+    this.#items.previous[slot] = hop.tail;
     if (hop.tail < 0) hop.head = slot;
-    else this.#next[hop.tail] = slot;
+    else this.#items.next[hop.tail] = slot;
     hop.tail = slot;
+    this.#hops.waits(hop, 1);
     this.#setState(slot, READY);
     if (hop.runnable) this.#hops.enter(hop);
   }
@@ -344,83 +355,46 @@ export class Schedule {
   }
 
   #unlink(slot: Slot, hop: Hop): void {
-    const next = this.#next[slot] ?? -1;
-    const previous = this.#previous[slot] ?? -1;
+    const next = this.#items.next[slot] ?? -1;
+    const previous = this.#items.previous[slot] ?? -1;
     if (previous < 0) hop.head = next;
-    else this.#next[previous] = next;
+    else this.#items.next[previous] = next;
     if (next < 0) hop.tail = previous;
-    else this.#previous[next] = previous;
+    else this.#items.previous[next] = previous;
+    this.#hops.waits(hop, -1);
+    if (previous < 0) this.#hops.stepIn(hop);
   }
 
   /** Frees the slot of an item that waits nowhere any more. */
   #drop(slot: Slot): void {
-    const id = this.idOf(slot);
-    const first = this.#byId.get(id);
-    const sibling = this.#sibling[slot] ?? -1;
-    if (first !== slot) {
-      let before = first;
-      while (this.#sibling[before] !== slot) before = this.#sibling[before] ?? -1;
-      this.#sibling[before] = sibling;
-    } else if (sibling >= 0) this.#byId.set(id, sibling);
-    else this.#byId.delete(id);
     this.#hops.part(this.#hopOf(slot));
     this.#setState(slot, FREE);
-    this.#next[slot] = this.#free;
-    this.#free = slot;
+    this.#items.give(slot);
   }
 
   #setState(slot: Slot, state: number): void {
-    const before = this.#state[slot] ?? FREE;
+    const before = this.#items.state[slot] ?? FREE;
     this.#count[before] = this.#counted(before) - 1;
     this.#count[state] = this.#counted(state) + 1;
-    this.#state[slot] = state;
+    this.#items.state[slot] = state;
   }
 
   #counted(state: number): number {
     return this.#count[state] ?? 0;
   }
 
-  /** Calls `visit` for each item of the message; it may drop the item. */
+  /** Calls `visit` for each item of the message; it may drop the item. Whether there was one. */
   #eachOf(id: QueueId, visit: (slot: Slot, state: number) => void): boolean {
-    let slot = this.#byId.get(id);
-    if (slot < 0) return false;
-    while (slot >= 0) {
-      const sibling = this.#sibling[slot] ?? -1;
-      visit(slot, this.#state[slot] ?? FREE);
+    const first = this.#items.firstOf(id);
+    for (let slot = first; slot >= 0;) {
+      const sibling = this.#items.sibling[slot] ?? -1;
+      visit(slot, this.#items.state[slot] ?? FREE);
       slot = sibling;
     }
-    return true;
+    return first >= 0;
   }
-
-  // --- slots ------------------------------------------------------------------------------------------------------------
 
   #hopOf(slot: Slot): Hop {
-    return this.#hops.at(this.#hop[slot] ?? -1);
-  }
-
-  #takeSlot(): Slot {
-    const slot = this.#free;
-    if (slot >= 0) {
-      this.#free = this.#next[slot] ?? -1;
-      return slot;
-    }
-    if (this.#used === this.#id.length) this.#grow();
-    return this.#used++;
-  }
-
-  #grow(): void {
-    const length = this.#id.length * 2;
-    const grown = <T extends Float64Array | Int32Array | Uint16Array | Uint8Array>(into: T, from: T): T => {
-      into.set(from);
-      return into;
-    };
-    this.#id = grown(new Float64Array(length), this.#id);
-    this.#acceptedAt = grown(new Float64Array(length), this.#acceptedAt);
-    this.#hop = grown(new Int32Array(length), this.#hop);
-    this.#attempts = grown(new Uint16Array(length), this.#attempts);
-    this.#state = grown(new Uint8Array(length), this.#state);
-    this.#next = grown(new Int32Array(length), this.#next);
-    this.#previous = grown(new Int32Array(length), this.#previous);
-    this.#sibling = grown(new Int32Array(length), this.#sibling);
+    return this.#hops.at(this.#items.hop[slot] ?? -1);
   }
 }

@@ -28,6 +28,12 @@ export class SlotHeap {
     return this.#due[slot] ?? Infinity;
   }
 
+  /** Remembers an instant for a slot that is not in the heap: `dueAt` gives it back. */
+  note(slot: number, dueAt: Instant): void {
+    this.#grow(slot);
+    this.#due[slot] = dueAt;
+  }
+
   add(slot: number, dueAt: Instant): void {
     this.#grow(slot);
     this.#due[slot] = dueAt;
