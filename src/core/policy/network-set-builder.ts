@@ -1,6 +1,6 @@
 import type { Network } from "../mail/network.ts";
-import { MARK_EXPIRES, type Columns, type Width } from "./address-block.ts";
-import { LEAF_MAX, leafOfColumns, type NetworkLeaf } from "./network-leaf.ts";
+import { MARK_EXPIRES, rowPlace, sealBlock, type Width } from "./address-block.ts";
+import { LEAF_MAX, openLeaf, type NetworkLeaf } from "./network-leaf.ts";
 import { isWide, NetworkSet, wordsOf } from "./network-set.ts";
 import { NetworkTree } from "./network-tree.ts";
 import type { EntryId } from "./policy.ts";
@@ -62,7 +62,7 @@ class TreeBuilder {
     for (let from = 0, to = 0; from < order.length; from = to) {
       to = Math.min(from + LEAF_FILL, order.length);
       while (to < order.length && this.#sameBase(order[to - 1]!, order[to]!)) to++;
-      leaves.push(leafOfColumns(this.#columns(order, from, to), width));
+      leaves.push(this.#leaf(order, from, to));
     }
     for (let i = 1; i < order.length; i++) {
       const prefix = this.#marks[order[i]!]! & 0xff;
@@ -85,20 +85,16 @@ class TreeBuilder {
     return sortedOrder(columns, count);
   }
 
-  #columns(order: Uint32Array, from: number, to: number): Columns {
+  #leaf(order: Uint32Array, from: number, to: number): NetworkLeaf {
     const width = this.#width;
-    const columns = {
-      words: new Uint32Array((to - from) * width),
-      marks: new Uint32Array(to - from),
-      ids: new Uint32Array(to - from),
-    };
-    for (let i = from; i < to; i++) {
+    const leaf = openLeaf(to - from, width);
+    for (let i = from, at = rowPlace(leaf, width, 0); i < to; i++, at += width + 2) {
       const place = order[i]!;
-      for (let w = 0; w < width; w++) columns.words[(i - from) * width + w] = this.#words[place * width + w]!;
-      columns.marks[i - from] = this.#marks[place]!;
-      columns.ids[i - from] = this.#ids[place]!;
+      for (let w = 0; w < width; w++) leaf[at + w] = this.#words[place * width + w]!;
+      leaf[at + width] = this.#ids[place]!;
+      leaf[at + width + 1] = this.#marks[place]!;
     }
-    return columns;
+    return sealBlock(leaf, width);
   }
 
   #sameBase(a: number, b: number): boolean {

@@ -3,13 +3,11 @@ import type { Instant } from "../base/time.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import type { Network } from "../mail/network.ts";
 import {
-  COMMON_BITS,
-  digestOfIpv4,
-  digestOfIpv6,
-  KEY_HAS_PARENT,
-  KEYS_AT,
   MARK_EXPIRES,
-  parentOf,
+  MARK_PARENT_SHIFT,
+  MARK_PREFIX,
+  mayHoldIpv4,
+  mayHoldIpv6,
   placeOfIpv4,
   placeOfIpv6,
   ROWS_AT,
@@ -134,22 +132,20 @@ export function wordsOf(address: IpAddress): Words {
 // read only where the digests agree.
 
 function matchIpv4(tree: NetworkTree, bits: number, now: Instant, ends: Ends): EntryId {
+  if (tree.count === 0) return 0;
   const index = placeOfIpv4(tree.fences, bits);
   const leaf = tree.leaves[index]!;
-  const keys = leaf[KEYS_AT]! - 1;
-  const common = leaf[COMMON_BITS]!;
-  const digest = digestOfIpv4(bits, common);
-  for (let place = placeOfIpv4(leaf, bits); place > 0;) {
-    const key = leaf[keys + place]!;
-    const prefix = key & 0xff;
-    if (agreeInDigest((key >>> 16) ^ digest, prefix - common)) {
-      const row = leaf[ROWS_AT]! + 2 * place - 2;
-      if (prefix === 0 || (leaf[row]! ^ bits) >>> (32 - prefix) === 0) {
-        const id = leaf[row + 1]!;
-        if ((key & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
-      }
+  const rows = leaf[ROWS_AT]! - 3;
+  let place = mayHoldIpv4(leaf, bits) ? placeOfIpv4(leaf, bits) : 0;
+  while (place > 0) {
+    const row = rows + 3 * place;
+    const mark = leaf[row + 2]!;
+    const prefix = mark & MARK_PREFIX;
+    if (prefix === 0 || (leaf[row]! ^ bits) >>> (32 - prefix) === 0) {
+      const id = leaf[row + 1]!;
+      if ((mark & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
     }
-    place = (key & KEY_HAS_PARENT) === 0 ? 0 : parentOf(leaf, place - 1);
+    place = mark >>> MARK_PARENT_SHIFT;
   }
   for (let cover = tree.covers[index] as Cover | null; cover !== null; cover = cover.wider) {
     const prefix = cover.prefixBits;
@@ -161,22 +157,20 @@ function matchIpv4(tree: NetworkTree, bits: number, now: Instant, ends: Ends): E
 }
 
 function matchIpv6(tree: NetworkTree, a: number, b: number, c: number, d: number, now: Instant, ends: Ends): EntryId {
+  if (tree.count === 0) return 0;
   const index = placeOfIpv6(tree.fences, a, b, c, d);
   const leaf = tree.leaves[index]!;
-  const keys = leaf[KEYS_AT]! - 1;
-  const common = leaf[COMMON_BITS]!;
-  const digest = digestOfIpv6(a, b, c, d, common);
-  for (let place = placeOfIpv6(leaf, a, b, c, d); place > 0;) {
-    const key = leaf[keys + place]!;
-    const prefix = key & 0xff;
-    if (agreeInDigest((key >>> 16) ^ digest, prefix - common)) {
-      const row = leaf[ROWS_AT]! + 5 * place - 5;
-      if (agree(leaf[row]! ^ a, leaf[row + 1]! ^ b, leaf[row + 2]! ^ c, leaf[row + 3]! ^ d, prefix)) {
-        const id = leaf[row + 4]!;
-        if ((key & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
-      }
+  const rows = leaf[ROWS_AT]! - 6;
+  let place = mayHoldIpv6(leaf, a, b, c, d) ? placeOfIpv6(leaf, a, b, c, d) : 0;
+  while (place > 0) {
+    const row = rows + 6 * place;
+    const mark = leaf[row + 5]!;
+    const prefix = mark & MARK_PREFIX;
+    if (agree(leaf[row]! ^ a, leaf[row + 1]! ^ b, leaf[row + 2]! ^ c, leaf[row + 3]! ^ d, prefix)) {
+      const id = leaf[row + 4]!;
+      if ((mark & MARK_EXPIRES) === 0 || ends.endOf(id) > now) return id;
     }
-    place = (key & KEY_HAS_PARENT) === 0 ? 0 : parentOf(leaf, place - 1);
+    place = mark >>> MARK_PARENT_SHIFT;
   }
   for (let cover = tree.covers[index] as Cover | null; cover !== null; cover = cover.wider) {
     const words = cover.words;
@@ -185,11 +179,6 @@ function matchIpv6(tree: NetworkTree, a: number, b: number, c: number, d: number
     }
   }
   return 0;
-}
-
-/** Whether two digests, as their differing bits, agree in the first `bits` of what follows the common bits. */
-function agreeInDigest(differing: number, bits: number): boolean {
-  return bits <= 0 || differing >>> Math.max(0, 16 - bits) === 0;
 }
 
 /** Whether two addresses, as their differing bits word by word, agree in the first `prefix` bits. */

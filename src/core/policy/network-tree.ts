@@ -1,5 +1,14 @@
 import { assert } from "../base/assert.ts";
-import { blockOf, parentOf, placeIn, rowPlace, type AddressBlock, type Width, type Words } from "./address-block.ts";
+import {
+  openBlock,
+  placeIn,
+  rowPlace,
+  samePrefix,
+  sealBlock,
+  type AddressBlock,
+  type Width,
+  type Words,
+} from "./address-block.ts";
 import {
   cutPlace,
   idAt,
@@ -11,10 +20,10 @@ import {
   leafPart,
   leafWith,
   leafWithout,
+  parentAt,
   placeAfter,
   prefixAt,
   rowAt,
-  samePrefix,
   type NetworkLeaf,
   type NetworkRow,
 } from "./network-leaf.ts";
@@ -80,7 +89,7 @@ export class NetworkTree {
     const { width } = this;
     const index = placeIn(this.fences, words);
     const leaf = this.#leaf(index);
-    for (let place = placeIn(leaf, words); place > 0; place = parentOf(leaf, place - 1)) {
+    for (let place = placeIn(leaf, words); place > 0; place = parentAt(leaf, width, place - 1)) {
       if (leafContains(leaf, width, place - 1, words) && !visit(rowAt(leaf, width, place - 1))) return;
     }
     for (let cover = this.covers[index] ?? null; cover !== null; cover = cover.wider) {
@@ -210,11 +219,13 @@ function firstWords(leaf: NetworkLeaf, width: Width): Words {
   return rowAt(leaf, width, 0).words;
 }
 
+/** They are few and looked at every time: most ranges have one fence or none. */
+const FENCE_SHAPE = { ranges: 8, mapBits: 0 };
+
 function fenceBlock(fences: readonly Words[], width: Width): AddressBlock {
-  const count = fences.length;
-  const columns = { words: new Uint32Array(count * width), marks: new Uint32Array(count), ids: new Uint32Array(count) };
-  for (const [i, fence] of fences.entries()) columns.words.set(fence, i * width);
-  return blockOf(columns, width);
+  const block = openBlock(fences.length, width, FENCE_SHAPE);
+  for (const [i, fence] of fences.entries()) block.set(fence, rowPlace(block, width, i));
+  return sealBlock(block, width);
 }
 
 /** The cover of leaf `index`, from the leaf before it and that one's cover. */
@@ -230,9 +241,9 @@ function coverAfter(
   let cover = coverBefore;
   while (cover !== null && !samePrefix(cover.words, 0, fences, fence, cover.prefixBits)) cover = cover.wider;
   const open: number[] = [];
-  for (let place = leafCount(before); place > 0; place = parentOf(before, place - 1)) {
+  for (let place = leafCount(before); place > 0; place = parentAt(before, width, place - 1)) {
     const at = rowPlace(before, width, place - 1);
-    if (samePrefix(before, at, fences, fence, prefixAt(before, place - 1))) open.push(place - 1);
+    if (samePrefix(before, at, fences, fence, prefixAt(before, width, place - 1))) open.push(place - 1);
   }
   for (let i = open.length - 1; i >= 0; i--) cover = { ...rowAt(before, width, open[i] ?? 0), wider: cover };
   return cover;
