@@ -43,6 +43,10 @@ export interface RelayOptions {
   readonly under?: readonly string[];
   /** Kept when the relay stops, for a second start. */
   readonly directory?: string;
+  /** Address of the console: none without it. */
+  readonly console?: string;
+  /** `main.ts` of another copy of the program. */
+  readonly program?: string;
 }
 
 export interface Status {
@@ -70,7 +74,7 @@ function toml(options: RelayOptions, dataDirectory: string, policyFile: string):
   lines.push("[delivery]", `mode = ${text(delivery.mode)}`);
   if (delivery.smarthost !== undefined) lines.push(`smarthost = ${text(delivery.smarthost)}`);
   if (delivery.local !== undefined) lines.push(`local = ${text(delivery.local)}`);
-  lines.push("[console]", `address = ""`, "");
+  lines.push("[console]", `address = ${text(options.console ?? "")}`, "");
   return lines.join("\n");
 }
 
@@ -103,7 +107,13 @@ export class Relay {
   private constructor(directory: string, options: RelayOptions) {
     this.directory = directory;
     this.#keep = options.directory !== undefined;
-    const serve = [process.execPath, program, "serve", "--config", join(directory, "relaykeeper.toml")];
+    const serve = [
+      process.execPath,
+      options.program ?? program,
+      "serve",
+      "--config",
+      join(directory, "relaykeeper.toml"),
+    ];
     const [command = "", ...args] = [...(options.under ?? []), ...serve];
     this.child = spawn(command, args, {
       cwd: directory,
