@@ -2,16 +2,18 @@
 import type { Limits } from "../core/base/limits.ts";
 import { MINUTE_MS, type Instant, type Random } from "../core/base/time.ts";
 import type { Entry, ListName } from "../core/policy/policy.ts";
-import { attemptsUntil, longestRetryMs, RETRY_MS_MIN, type Retry } from "../core/queue/backoff.ts";
-import { formatQueueId, type AcceptedMessage, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
-import { isSettled, type Outcome } from "../core/queue/outcome.ts";
+import { RETRY_MS_MIN, type Retry } from "../core/queue/backoff.ts";
+import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
+import { isSettled } from "../core/queue/outcome.ts";
 import type { Slot } from "../core/queue/item-table.ts";
 import { Schedule } from "../core/queue/schedule.ts";
 import { attempt, CAPTURE_KEY, isAnyDeferred, outcomesOf, recipientsOf, retryOf, type Attempt } from "./attempt.ts";
+import { FAULTS_MAX, Faults } from "./faults.ts";
 import { NextHopFinder, type OwnHost } from "./find-next-hop.ts";
 import { LiveMessages, type LiveMessage } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueOperations, QueueSummary } from "./operations.ts";
 import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Transport } from "./ports.ts";
+import { Recovery } from "./recover.ts";
 import { Routing, type DeliveryConfiguration, type DeliveryPolicy } from "./routing.ts";
 import { Settlement, type DeliveryRecorder } from "./settle.ts";
 import { SteadyTime } from "./steady-time.ts";
@@ -38,10 +40,6 @@ export interface DelivererOptions {
 
 /** The schedule is looked at this often at least: for clocks that were set and policies that changed. */
 const HEARTBEAT_MS = MINUTE_MS;
-/** Messages a page of recovery. */
-const PAGE = 500;
-/** Attempts that may end in a fault of ours before a message is held: it must not wear out the rest of the queue. */
-const FAULTS_MAX = 3;
 /** Attempts at once for each connection that a next hop may have: one under way and one behind it. */
 const MESSAGES_PER_CONNECTION = 2;
 /** Captures at once: they wait for the disk only, and share its syncs. */
@@ -58,9 +56,8 @@ export class Deliverer implements QueueOperations {
   readonly #settlement: Settlement;
   readonly #waitingRoom: WaitingRoom;
   readonly #desk: QueueDesk;
-  readonly #faults = new Map<QueueId, number>();
-  /** What operators did to messages while recovery reads the spool: it may have read them before. null afterwards. */
-  #recovering: Map<QueueId, "held" | "free" | "gone"> | null = null;
+  readonly #faults = new Faults();
+  readonly #recovery: Recovery;
   #timer: Timer | null = null;
   #timerAt: Instant = Infinity;
   #running = 0;
@@ -101,12 +98,19 @@ export class Deliverer implements QueueOperations {
       clock,
       queueAgeMs: limits.queueAgeMs,
     });
+    this.#recovery = new Recovery({
+      ...options,
+      schedule: this.#schedule,
+      time: this.#time,
+      routing: this.#routing,
+      faults: this.#faults,
+    });
     this.#desk = new QueueDesk({
       ...options,
       schedule: this.#schedule,
       time: this.#time,
       lives: this.#lives,
-      note: (ids, become) => this.#note(ids, become),
+      note: (ids, become) => this.#noteOperator(ids, become),
       keysOf: (message) => this.#routing.keysOf(message),
       wake: () => this.#pump(),
     });
@@ -119,20 +123,14 @@ export class Deliverer implements QueueOperations {
   /** Begins to deliver and takes in what the spool has, page by page; resolves when all of it is in the schedule. */
   async start(): Promise<void> {
     this.#started = true;
-    this.#recovering = new Map();
     this.#pump();
     // What comes in from now on has a higher id, and comes by `accept`.
     const end = this.#options.nextQueueId();
-    for (let after = 0; !this.#stopping;) {
-      const page = await this.#options.spool.load(after, PAGE);
-      const old = page.filter(({ id }) => id < end);
-      for (const message of old) await this.#recover(message);
-      this.#pump();
-      const last = old.at(-1);
-      if (!last || old.length < page.length) break;
-      after = last.id;
-    }
-    this.#recovering = null;
+    await this.#recovery.run(
+      end,
+      () => this.#stopping,
+      () => this.#pump(),
+    );
   }
 
   /** Starts nothing more, lets attempts end until the deadline, and writes their outcomes. */
@@ -240,33 +238,10 @@ export class Deliverer implements QueueOperations {
     this.#schedule.forgive();
   }
 
-  async #recover(message: QueuedMessage): Promise<void> {
-    const keys = this.#routing.keysOf(message);
-    const unsettled = new Map<string, Outcome | null>();
-    for (const [i, key] of keys.entries()) {
-      const outcome = message.outcomes[i] ?? null;
-      if (!isSettled(outcome)) unsettled.set(key, outcome);
-    }
-    if (unsettled.size === 0) await this.#options.spool.settle(message.id, [], "remove");
-    const became = this.#recovering?.get(message.id);
-    if (became === "gone") return;
-    const now = this.#time.now();
-    const plan = this.#routing.plan;
-    for (const [key, outcome] of unsettled) {
-      const attempts = outcome === null ? 0 : attemptsUntil(plan, outcome.at - message.acceptedAt);
-      // The clock may have been set since: no due time is believed beyond the longest interval.
-      const dueAt = Math.min(this.#time.fromWall(outcome?.retryAt ?? 0), now + longestRetryMs(plan));
-      this.#schedule.add(message.id, key, message.acceptedAt, attempts, dueAt, now);
-    }
-    if (became === "held" || (became === undefined && message.held)) this.#schedule.hold(message.id);
-  }
-
-  #note(ids: readonly QueueId[], become: "held" | "free" | "gone" | null): void {
-    if (this.#recovering === null) return;
-    for (const id of ids) {
-      if (become === null) this.#recovering.delete(id);
-      else this.#recovering.set(id, become);
-    }
+  /** What operators did to messages: what recovery read of them before counts no more, and who releases one answers for it. */
+  #noteOperator(ids: readonly QueueId[], become: "held" | "free" | "gone" | null): void {
+    this.#recovery.note(ids, become);
+    if (become === "free" || become === "gone") for (const id of ids) this.#faults.forget(id);
   }
 
   // --- one attempt ------------------------------------------------------------------------------------------------------
@@ -276,15 +251,25 @@ export class Deliverer implements QueueOperations {
     this.#running++;
     const id = this.#schedule.idOf(slot);
     try {
-      const live = this.#lives.get(id) ?? (await this.#lives.load(id));
-      if (live === null) this.#schedule.settle(slot);
-      else await this.#deliver(slot, live);
+      await this.#faults.attempt(id, () => this.#attempt(slot, id));
     } catch (error) {
       this.#endFaulty(slot, id, error);
     }
     this.#running--;
     if (this.#running === 0) this.#idle?.();
     this.#pump();
+  }
+
+  async #attempt(slot: Slot, id: QueueId): Promise<void> {
+    let live = this.#lives.get(id) ?? null;
+    if (live === null || this.#schedule.attemptsOf(slot) > 0) {
+      // Should the relay not survive this attempt, the next start knows. The first attempt of a fresh message does without.
+      const begun = this.#options.spool.begin(id, this.#faults.of(id)).catch(() => undefined);
+      live ??= await this.#lives.load(id);
+      await begun;
+    }
+    if (live === null) this.#schedule.settle(slot);
+    else await this.#deliver(slot, live);
   }
 
   async #deliver(slot: Slot, live: LiveMessage): Promise<void> {
@@ -296,6 +281,7 @@ export class Deliverer implements QueueOperations {
       if (live.keys.some((other) => other !== key)) this.#addMissing(slot, live);
       if (indices.length === 0) {
         this.#schedule.settle(slot);
+        if (live.outcomes.every(isSettled)) await this.#settlement.settle(live, NOTHING);
         return;
       }
       const { spool, transport } = this.#options;
@@ -336,7 +322,7 @@ export class Deliverer implements QueueOperations {
     tried: Attempt,
   ): Promise<void> {
     const now = this.#options.clock.now();
-    if (this.#faults.size > 0) this.#faults.delete(live.id);
+    this.#faults.forget(live.id);
     let paused: Instant | null = null;
     let crowded = false;
     if (!tried.routeTrouble) {
@@ -374,7 +360,7 @@ export class Deliverer implements QueueOperations {
   async #tellFailures(live: LiveMessage): Promise<void> {
     this.#lives.begin(live);
     try {
-      await this.#settlement.settle(live, { passed: [], failed: [], tell: [] });
+      await this.#settlement.settle(live, NOTHING);
     } finally {
       live.active--;
       if (live.active === 0 && this.#mayDrop(live.id)) this.#lives.drop(live);
@@ -393,13 +379,13 @@ export class Deliverer implements QueueOperations {
   /** An attempt that ended in a fault of our own: tried again later, held after the third in a row. */
   #endFaulty(slot: Slot, id: QueueId, error: unknown): void {
     const { clock, recorder, spool } = this.#options;
-    const faults = (this.#faults.get(id) ?? 0) + 1;
+    const faults = this.#faults.of(id) + 1;
     const held = faults >= FAULTS_MAX;
+    this.#faults.set(id, faults);
     if (held) {
-      this.#faults.delete(id);
       this.#schedule.hold(id);
       void spool.hold([id], true).catch(() => {});
-    } else this.#faults.set(id, faults);
+    }
     if (this.#schedule.isActive(slot, id)) this.#schedule.defer(slot, this.#time.now() + 5 * RETRY_MS_MIN);
     const text = `Delivering ${formatQueueId(id)} failed inside the relay${held ? ", it is held" : ""}: ${describe(error)}`;
     recorder.operation({ at: clock.now(), by: "*SYSTEM", text });
@@ -410,6 +396,7 @@ function describe(fault: unknown): string {
   return fault instanceof Error ? fault.message : String(fault);
 }
 
+const NOTHING = { passed: [], failed: [], tell: [] };
 const NO_RETRY: Retry = { kind: "expired" };
 /** After the connections are closed, outcomes are written within this time or at the next start. */
 const STOP_GRACE_MS = 5_000;

@@ -12,6 +12,7 @@ import type { Network } from "../core/mail/network.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import type { Decision, Verdict } from "../core/policy/decision.ts";
 import type { EntryId, PolicyRecord } from "../core/policy/policy.ts";
+import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
 
@@ -77,7 +78,14 @@ export interface Spool {
   hold(ids: readonly QueueId[], held: boolean): Promise<void>;
   /** Takes messages out of the queue or the capture box for good, undelivered. Resolves with how many were there. */
   remove(ids: readonly QueueId[]): Promise<number>;
-  /** Up to `limit` messages of the queue with ids above `after`, in order of id: for recovery at start, page by page. */
+  /**
+   * Takes note that an attempt for the message is about to begin, of which `faults` in a row before it found no end. Resolves once
+   * the death of the process cannot take it back; a power cut may. The next `settle` or release of the message ends it.
+   */
+  begin(id: QueueId, faults: number): Promise<void>;
+  /** What the schedule needs to know of up to `limit` messages of the queue with ids above `after`: for recovery at start, page by page. */
+  due(after: number, limit: number): Promise<DuePage>;
+  /** Up to `limit` messages of the queue with ids above `after`, in order of id. */
   load(after: number, limit: number): Promise<readonly QueuedMessage[]>;
   find(id: QueueId): Promise<QueuedMessage | null>;
   /** The content, whole, as octets or as a file that can be streamed; null where the message is gone. */

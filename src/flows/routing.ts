@@ -1,5 +1,6 @@
 import type { Domain } from "../core/mail/domain.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
+import { parseMailboxHost } from "../core/mail/path.ts";
 import { DEFAULT_ATTRIBUTES, type Attributes } from "../core/policy/policy.ts";
 import { retryPlan, type RetryPlan } from "../core/queue/backoff.ts";
 import type { QueuedMessage } from "../core/queue/message.ts";
@@ -61,6 +62,13 @@ export class Routing {
     const recipients = message.envelope.recipients;
     if (recipients.length === 1 && recipients[0]) return [routeOf(recipients[0].forwardPath.host, this.#rules).key];
     return recipients.map((recipient) => routeOf(recipient.forwardPath.host, this.#rules).key);
+  }
+
+  /** The key of the route to a host, as `hostOf` wrote it; null where that is no host. */
+  keyOfHost(host: string): string | null {
+    this.refresh();
+    const parsed = parseMailboxHost(host);
+    return parsed.ok ? routeOf(parsed.value, this.#rules).key : null;
   }
 
   /** Looks whether the policy changed. Without one, mail that was accepted flows by the defaults (law 7). */

@@ -1,9 +1,22 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { FileContent } from "../../src/core/mail/content.ts";
-import type { QueueId } from "../../src/core/queue/message.ts";
+import type { DuePage, DueRow } from "../../src/core/queue/due-page.ts";
+import type { AcceptedMessage, QueueId } from "../../src/core/queue/message.ts";
 import type { Spool } from "../../src/flows/ports.ts";
-import { DONE, octetsOf, sampleMessage, sampleOutcome, textContent } from "./sample-message.ts";
+import { DONE, NOW, octetsOf, sampleMessage, sampleOutcome, textContent } from "./sample-message.ts";
+
+function rowsOf(page: DuePage): DueRow[] {
+  return Array.from(page.ids, (number, i) => ({
+    id: number,
+    acceptedAt: page.acceptedAt[i] ?? NaN,
+    dueAt: page.dueAt[i] ?? NaN,
+    triedAt: page.triedAt[i] ?? NaN,
+    host: page.hosts[page.host[i] ?? -1] ?? null,
+    held: page.held[i] === 1,
+    faults: page.faults[i] ?? NaN,
+  }));
+}
 
 export interface SpoolUnderTest {
   readonly spool: Spool;
@@ -126,6 +139,47 @@ export function spoolContract(adapter: string, open: (capturedMax: number) => Pr
       assert.equal(await spool.content(id(2)), null);
       assert.equal((await spool.counts()).captured, 3);
     });
+
+    withSpool(
+      "due() gives what the schedule needs: times, the host that all recipients share, what is held",
+      async (spool) => {
+        const single = (number: number): AcceptedMessage => {
+          const { envelope, ...rest } = sampleMessage(number);
+          return { ...rest, envelope: { ...envelope, recipients: envelope.recipients.slice(0, 1) } };
+        };
+        for (const number of [3, 1]) await spool.put(single(number));
+        await spool.put(sampleMessage(2));
+        await spool.put(single(4));
+        await spool.settle(id(3), [sampleOutcome(0, "deferred")], "keep");
+        await spool.settle(id(4), [sampleOutcome(0, "delivered")], "capture");
+        await spool.hold([id(1)], true);
+        const row = { dueAt: 0, triedAt: 0, host: "a.example" as string | null, held: false, faults: 0 };
+        assert.deepEqual(rowsOf(await spool.due(0, 9)), [
+          { ...row, id: 1, acceptedAt: NOW + 1, held: true },
+          { ...row, id: 2, acceptedAt: NOW + 2, host: null },
+          { ...row, id: 3, acceptedAt: NOW + 3, dueAt: NOW + 360_000, triedAt: NOW + 60_000 },
+        ]);
+        assert.deepEqual([...(await spool.due(1, 1)).ids], [2]);
+        assert.deepEqual([...(await spool.due(3, 9)).ids], []);
+      },
+    );
+
+    withSpool(
+      "begin() counts attempts without an end until one is settled or the message is released",
+      async (spool) => {
+        const faults = async (): Promise<number[]> => [...(await spool.due(0, 9)).faults];
+        for (const number of [1, 2, 3]) await spool.put(sampleMessage(number));
+        await spool.begin(id(1), 0);
+        await spool.begin(id(2), 1);
+        await spool.begin(id(3), 2);
+        await spool.begin(id(9), 0);
+        assert.deepEqual(await faults(), [1, 2, 3]);
+        await spool.settle(id(1), [sampleOutcome(0, "deferred")], "keep");
+        await spool.hold([id(2)], true);
+        await spool.hold([id(3)], false);
+        assert.deepEqual(await faults(), [0, 2, 0]);
+      },
+    );
 
     withSpool("hold() marks messages and releases them", async (spool) => {
       for (const number of [1, 2, 3]) await spool.put(sampleMessage(number));

@@ -6,6 +6,7 @@ import { MemorySpool } from "../../src/adapters/memory/spool.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/core/base/time.ts";
 import { reply } from "../../src/core/mail/reply.ts";
 import { DEFAULT_ATTRIBUTES } from "../../src/core/policy/policy.ts";
+import type { DuePage } from "../../src/core/queue/due-page.ts";
 import type { QueuedMessage, QueueId } from "../../src/core/queue/message.ts";
 import { SteadyTime } from "../../src/flows/steady-time.ts";
 import { contentText, House, LATER, NO_USER, OK, sentTo, started } from "./house.ts";
@@ -17,7 +18,7 @@ class SlowSpool extends MemorySpool {
   readonly #gates = new Map<string, Promise<void>>();
 
   /** Calls of this name wait from now on; what is returned lets them go. */
-  slow(name: "find" | "hold" | "load" | "remove"): () => void {
+  slow(name: "due" | "find" | "hold" | "remove"): () => void {
     const gate = Promise.withResolvers<void>();
     this.#gates.set(name, gate.promise);
     return () => {
@@ -36,9 +37,9 @@ class SlowSpool extends MemorySpool {
     await this.#gates.get("hold");
   }
 
-  override async load(after: number, limit: number): Promise<readonly QueuedMessage[]> {
-    const page = await super.load(after, limit);
-    await this.#gates.get("load");
+  override async due(after: number, limit: number): Promise<DuePage> {
+    const page = await super.due(after, limit);
+    await this.#gates.get("due");
     return page;
   }
 
@@ -90,10 +91,10 @@ test("a message that recovery sees before its storing is answered is delivered o
   const spool = new MemorySpool();
   const house = new House({}, spool);
   const gate = Promise.withResolvers<void>();
-  const load = spool.load.bind(spool);
-  spool.load = async (after, limit) => {
+  const due = spool.due.bind(spool);
+  spool.due = async (after, limit) => {
     await gate.promise;
-    return load(after, limit);
+    return due(after, limit);
   };
   const start = house.deliverer.start();
   const message = house.message(["a@one.example"]);
@@ -121,7 +122,7 @@ test("what operators hold, release or remove while recovery has read it and not 
 
   const after = new House({}, spool, before.nextQueueId());
   after.clock.advance(2 * HOUR_MS);
-  const letLoad = spool.slow("load");
+  const letLoad = spool.slow("due");
   const start = after.deliverer.start();
   await after.deliverer.hold({ ids: [held.id] }, "QSECOFR");
   await after.deliverer.release({ ids: [free.id] }, "QSECOFR");

@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../../src/core/base/result.ts";
 import type { Content, FileContent } from "../../src/core/mail/content.ts";
 import type { PolicyRecord } from "../../src/core/policy/policy.ts";
 import { joined } from "../../src/core/queue/dsn.ts";
+import { duePage, dueRowOf } from "../../src/core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../../src/core/queue/message.ts";
 import type { Outcome } from "../../src/core/queue/outcome.ts";
 import type { ContentWriter, Disposition, PolicyLog, Spool, SpoolFault } from "../../src/flows/ports.ts";
@@ -16,6 +17,7 @@ interface Row {
   attempts: number;
   held: boolean;
   captured: boolean;
+  begun: number;
 }
 
 /** What became certain: it will be there after any crash. */
@@ -144,6 +146,12 @@ export class SimStore {
       },
       hold: (ids, held) => call("write", () => ids.forEach((id) => this.#hold(id, held))),
       remove: (ids) => call("write", () => ids.filter((id) => this.#remove(id)).length),
+      begin: (id, faults) => call("settle", () => this.#begin(id, faults)),
+      due: (after, limit) =>
+        call("read", () => {
+          const rows = this.#sorted(false, after).slice(0, limit);
+          return duePage(rows.map((row) => dueRowOf(queued(row), row.begun)));
+        }),
       load: (after, limit) => call("read", () => this.#sorted(false, after).slice(0, limit).map(queued)),
       find: (id) => call("read", () => queuedOrNull(this.rows.get(id))),
       content: (id) => call("read", () => this.#content(id)),
@@ -268,7 +276,7 @@ export class SimStore {
     if (this.rows.has(message.id)) throw new AssertionFault("a queue id is given once");
     if (this.#mutation === "a report is forgotten" && message.origin.protocol === "report") return ok(undefined);
     const outcomes = message.envelope.recipients.map(() => null);
-    this.rows.set(message.id, { message, outcomes, attempts: 0, held: false, captured: false });
+    this.rows.set(message.id, { message, outcomes, attempts: 0, held: false, captured: false, begun: 0 });
     this.#highestId = Math.max(this.#highestId, message.id);
     this.#changed(
       () => undefined,
@@ -283,6 +291,7 @@ export class SimStore {
     const before = { ...row, outcomes: [...row.outcomes] };
     for (const outcome of outcomes) row.outcomes[outcome.recipient] = outcome;
     if (outcomes.length > 0) row.attempts++;
+    row.begun = 0;
     if (disposition === "capture") row.captured = true;
     if (disposition === "remove") this.rows.delete(id);
     this.#changed(
@@ -296,7 +305,14 @@ export class SimStore {
 
   #hold(id: QueueId, held: boolean): void {
     const row = this.rows.get(id);
-    if (row) row.held = held;
+    if (!row) return;
+    row.held = held;
+    if (!held) row.begun = 0;
+  }
+
+  #begin(id: QueueId, faults: number): void {
+    const row = this.rows.get(id);
+    if (row) row.begun = faults + 1;
   }
 
   #remove(id: QueueId): boolean {

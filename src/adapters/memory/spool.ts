@@ -2,6 +2,7 @@ import { assert } from "../../core/base/assert.ts";
 import { DEFAULT_LIMITS } from "../../core/base/limits.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Content, FileContent } from "../../core/mail/content.ts";
+import { duePage, dueRowOf, type DuePage } from "../../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { ContentWriter, Disposition, Spool, SpoolFault } from "../../flows/ports.ts";
@@ -12,6 +13,8 @@ interface Row {
   attempts: number;
   held: boolean;
   captured: boolean;
+  /** Attempts that were begun and have no end. */
+  begun: number;
 }
 
 /**
@@ -37,7 +40,7 @@ export class MemorySpool implements Spool {
     }
     assert(!this.#rows.has(message.id), "a queue id is used once");
     const outcomes = message.envelope.recipients.map(() => null);
-    this.#rows.set(message.id, { message, outcomes, attempts: 0, held: false, captured: false });
+    this.#rows.set(message.id, { message, outcomes, attempts: 0, held: false, captured: false, begun: 0 });
     return ok(undefined);
   }
 
@@ -64,6 +67,7 @@ export class MemorySpool implements Spool {
       this.history.push({ id, outcome, disposition });
     }
     if (outcomes.length > 0) row.attempts++;
+    row.begun = 0;
     if (disposition === "remove") this.#drop(row);
     if (disposition === "capture") this.#capture(row);
   }
@@ -71,7 +75,9 @@ export class MemorySpool implements Spool {
   async hold(ids: readonly QueueId[], held: boolean): Promise<void> {
     for (const id of ids) {
       const row = this.#rows.get(id);
-      if (row) row.held = held;
+      if (!row) continue;
+      row.held = held;
+      if (!held) row.begun = 0;
     }
   }
 
@@ -79,6 +85,16 @@ export class MemorySpool implements Spool {
     const rows = ids.map((id) => this.#rows.get(id)).filter((row) => row !== undefined);
     for (const row of rows) this.#drop(row);
     return rows.length;
+  }
+
+  async begin(id: QueueId, faults: number): Promise<void> {
+    const row = this.#rows.get(id);
+    if (row) row.begun = faults + 1;
+  }
+
+  async due(after: number, limit: number): Promise<DuePage> {
+    const rows = this.#sorted(false).filter((row) => row.message.id > after);
+    return duePage(rows.slice(0, limit).map((row) => dueRowOf(queued(row), row.begun)));
   }
 
   async load(after: number, limit: number): Promise<readonly QueuedMessage[]> {

@@ -5,6 +5,7 @@ import type { Content } from "../../core/mail/content.ts";
 import type { QueueId } from "../../core/queue/message.ts";
 import type { Disposition } from "../../flows/ports.ts";
 import { sampleMessage, sampleOutcome } from "../../../tests/contracts/sample-message.ts";
+import { hostOf } from "../../core/queue/due-page.ts";
 import { callItem, putItem, readBatch, settleItem, writeBatch, type BatchRecord, type Item } from "./batch.ts";
 
 const memoryContent = fc
@@ -38,19 +39,27 @@ function pair(one: Operation, id: number, calls: number): { item: Item; record: 
         kind: "settle",
         id,
         disposition: one.disposition,
+        dueAt: kept[0]?.retryAt ?? 0,
+        triedAt: kept[0]?.at ?? 0,
         outcomes: kept.map((outcome) => ({ recipient: outcome.recipient, text: JSON.stringify(outcome) })),
       },
     };
   }
   const { content } = one;
-  const { acceptedAt, origin, envelope } = sampleMessage(id);
+  const sample = sampleMessage(id, content);
+  // Of one host, or of several.
+  const recipients = id % 2 === 0 ? sample.envelope.recipients : sample.envelope.recipients.slice(0, 1);
+  const message = { ...sample, envelope: { ...sample.envelope, recipients } };
+  const { acceptedAt, origin, envelope } = message;
   return {
-    item: putItem(sampleMessage(id, content)),
+    item: putItem(message),
     record: {
       kind: "put",
       id,
       sizeOctets: content.sizeOctets,
       dotLines: content.dotLines,
+      acceptedAt,
+      host: hostOf(envelope.recipients),
       envelope: JSON.stringify({ acceptedAt, origin, envelope }),
       content: content.kind === "file" ? null : Buffer.concat(content.chunks).toString("hex"),
       file: content.kind === "file" ? content.name : null,

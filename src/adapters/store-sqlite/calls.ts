@@ -1,5 +1,6 @@
 import type { Instant } from "../../core/base/time.ts";
 import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
+import type { DuePage } from "../../core/queue/due-page.ts";
 import type { AcceptedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { EntryUse, ScramVerifier } from "../../flows/ports.ts";
@@ -39,6 +40,8 @@ export interface Counts {
  * was asked for, so that a call sees every put and settle that was handed in before it.
  */
 export interface Calls {
+  begin(id: QueueId, faults: number): void;
+  due(after: number, limit: number): DuePage;
   load(after: number, limit: number): StoredPage;
   /** A page of one message or none. */
   find(id: QueueId): StoredPage;
@@ -64,6 +67,7 @@ export type CallName = keyof Calls;
 
 /** Calls that change nothing: they are still answered when storage takes no more. */
 export const READS: ReadonlySet<CallName> = new Set([
+  "due",
   "load",
   "find",
   "content",
@@ -74,6 +78,9 @@ export const READS: ReadonlySet<CallName> = new Set([
   "findUser",
   "listUsers",
 ]);
+
+/** Calls that nobody relies on after a power cut: they need no sync of their own. */
+export const UNSYNCED: ReadonlySet<CallName> = new Set(["begin"]);
 
 /** A call as it travels. */
 export interface Call {

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { SpoolFault } from "../../flows/ports.ts";
 import { readBatch, type BatchRecord } from "./batch.ts";
-import { READS, type BatchAnswer, type Call, type CallName, type Calls, type Refusal } from "./calls.ts";
+import { READS, UNSYNCED, type BatchAnswer, type Call, type CallName, type Calls, type Refusal } from "./calls.ts";
 import { faultOf, isCorrupt, reasonOf } from "./faults.ts";
 import type { MessageTable } from "./message-table.ts";
 import type { RecordTables } from "./record-tables.ts";
@@ -213,12 +213,15 @@ function brokenBy(error: unknown): BatchAnswer {
 
 /** Whether somebody relies on it from the moment it is answered. */
 function needsSync(record: BatchRecord, calls: readonly Call[]): boolean {
-  if (record.kind === "call") return !READS.has((calls[record.index] as Call).name);
-  return record.kind === "put";
+  if (record.kind !== "call") return record.kind === "put";
+  const { name } = calls[record.index] as Call;
+  return !READS.has(name) && !UNSYNCED.has(name);
 }
 
 function callsOf(messages: MessageTable, records: RecordTables): CallTable {
   const calls: { readonly [Name in CallName]: Calls[Name] } = {
+    begin: (id, faults) => messages.beginAttempt(id, faults),
+    due: (after, limit) => messages.due(after, limit),
     load: (after, limit) => messages.load(after, limit),
     find: (id) => messages.find(id),
     content: (id) => messages.content(id),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { formatQueueId, type QueueId } from "../../core/queue/message.ts";
+import { duePage, type DuePage, type DueRow } from "../../core/queue/due-page.ts";
 import type { BatchRecord } from "./batch.ts";
 import type { Counts, StoredContent, StoredPage } from "./calls.ts";
 import { isConstraint, isCorrupt, reasonOf } from "./faults.ts";
@@ -18,6 +19,16 @@ export interface MessageTableOptions {
 }
 
 type Row = readonly [id: number, envelope: Uint8Array, checksum: number, size: number, attempts: number, held: number];
+
+type IndexRow = readonly [
+  id: number,
+  acceptedAt: number,
+  dueAt: number,
+  triedAt: number,
+  host: string | null,
+  held: number,
+  begun: number,
+];
 
 /** The tables of mail: message, content, outcome, quarantine. Synchronous; the caller begins and ends transactions. */
 export class MessageTable {
@@ -70,7 +81,8 @@ export class MessageTable {
     if (this.#queued >= this.#options.queuedMax) return "full";
     const { id, envelope, content, sizeOctets } = record;
     try {
-      this.#sql.insert.run(id, envelope, crc32(envelope), sizeOctets, record.dotLines ? 1 : 0, record.file);
+      const { file, acceptedAt, host } = record;
+      this.#sql.insert.run(id, envelope, crc32(envelope), sizeOctets, record.dotLines ? 1 : 0, file, acceptedAt, host);
     } catch (error) {
       if (isConstraint(error)) return "duplicate";
       throw error;
@@ -91,7 +103,10 @@ export class MessageTable {
       return;
     }
     const attempts = outcomes.length > 0 ? 1 : 0;
-    if (this.#sql.attempted.run(attempts, id).changes === 0) return;
+    const { dueAt, triedAt } = record;
+    const settled =
+      dueAt > 0 ? this.#sql.deferred.run(attempts, dueAt, triedAt, id) : this.#sql.attempted.run(attempts, id);
+    if (settled.changes === 0) return;
     for (const { recipient, text } of outcomes) this.#sql.insertOutcome.run(id, recipient, text);
     if (disposition === "capture" && this.#sql.capture.run(id).changes > 0) {
       this.#queued--;
@@ -101,7 +116,24 @@ export class MessageTable {
   }
 
   hold(ids: readonly QueueId[], held: boolean): void {
-    for (const id of ids) this.#sql.hold.run(held ? 1 : 0, id);
+    const statement = held ? this.#sql.hold : this.#sql.release;
+    for (const id of ids) statement.run(id);
+  }
+
+  beginAttempt(id: QueueId, faults: number): void {
+    this.#sql.begin.run(faults + 1, id);
+  }
+
+  /** From the index alone: the pages of envelopes are not touched. Where it is damaged the messages are to be read one by one. */
+  due(after: number, limit: number): DuePage {
+    try {
+      return duePage((this.#sql.due.all(after, limit) as unknown as IndexRow[]).map(dueRow));
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      this.#options.report(`the index of what is due is damaged, the queue is read without it: ${reasonOf(error)}`);
+      const rows = this.#loadAround(after + 1, limit);
+      return duePage(rows.map(([id, , , , , held]) => dueRow([id, 0, 0, 0, null, held, 0])));
+    }
   }
 
   remove(ids: readonly QueueId[]): number {
@@ -277,11 +309,11 @@ export class MessageTable {
 
   #count(): void {
     try {
-      for (const row of this.#sql.count.all()) {
-        if (row[0] === 0) this.#queued = Number(row[1]);
-        else this.#captured = Number(row[1]);
-        this.#octets += Number(row[2]);
-      }
+      const [queued, octets] = this.#sql.countQueued.get() as unknown as [number, number];
+      const [captured, capturedOctets] = this.#sql.countCaptured.get() as unknown as [number, number];
+      this.#queued = queued;
+      this.#captured = captured;
+      this.#octets = octets + capturedOctets;
     } catch (error) {
       if (!isCorrupt(error)) throw error;
       this.#options.report(`the table of messages is damaged: ${reasonOf(error)}`);
@@ -290,6 +322,10 @@ export class MessageTable {
       this.#octets = rows.reduce((sum, row) => sum + row[3], 0);
     }
   }
+}
+
+function dueRow([id, acceptedAt, dueAt, triedAt, host, held, begun]: IndexRow): DueRow {
+  return { id, acceptedAt, dueAt, triedAt, host, held: held !== 0, faults: begun };
 }
 
 const ROW = "id, envelope, checksum, size_octets, attempts, held";
@@ -302,18 +338,26 @@ function prepareAll(db: DatabaseSync) {
   };
   return {
     insert: prepare(
-      "INSERT INTO message (id, envelope, checksum, size_octets, dot_lines, file) VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT INTO message (id, envelope, checksum, size_octets, dot_lines, file, accepted_at, host)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     insertContent: prepare("INSERT OR REPLACE INTO content (id, checksum, octets) VALUES (?, ?, ?)"),
     delete: prepare("DELETE FROM message WHERE id = ? RETURNING size_octets, captured, file, attempts"),
     deleteContent: prepare("DELETE FROM content WHERE id = ?"),
     deleteOutcomes: prepare("DELETE FROM outcome WHERE message = ?"),
-    attempted: prepare("UPDATE message SET attempts = attempts + ? WHERE id = ?"),
+    attempted: prepare("UPDATE message SET attempts = attempts + ?, begun = 0 WHERE id = ?"),
+    deferred: prepare("UPDATE message SET attempts = attempts + ?, begun = 0, due_at = ?, tried_at = ? WHERE id = ?"),
+    begin: prepare("UPDATE message SET begun = ? WHERE id = ?"),
+    due: prepare(
+      `SELECT id, accepted_at, due_at, tried_at, host, held, begun FROM message INDEXED BY message_due
+       WHERE captured = 0 AND id > ? ORDER BY id LIMIT ?`,
+    ),
     insertOutcome: prepare("INSERT OR REPLACE INTO outcome (message, recipient, outcome) VALUES (?, ?, ?)"),
     outcomes: prepare("SELECT message, outcome FROM outcome WHERE message BETWEEN ? AND ? ORDER BY message, recipient"),
     capture: prepare("UPDATE message SET captured = 1 WHERE id = ? AND captured = 0"),
     oldestCaptured: prepare("SELECT id FROM message WHERE captured = 1 ORDER BY id LIMIT ?"),
-    hold: prepare("UPDATE message SET held = ? WHERE id = ?"),
+    hold: prepare("UPDATE message SET held = 1 WHERE id = ?"),
+    release: prepare("UPDATE message SET held = 0, begun = 0 WHERE id = ?"),
     load: prepare(`SELECT ${ROW} FROM message WHERE id >= ? AND captured = 0 ORDER BY id LIMIT ?`),
     captured: prepare(`SELECT ${ROW} FROM message WHERE id < ? AND captured = 1 ORDER BY id DESC LIMIT ?`),
     find: prepare(`SELECT ${ROW} FROM message WHERE id = ?`),
@@ -325,7 +369,8 @@ function prepareAll(db: DatabaseSync) {
     files: prepare(
       "SELECT file FROM message WHERE file IS NOT NULL UNION ALL SELECT file FROM quarantine WHERE file IS NOT NULL",
     ),
-    count: prepare("SELECT captured, count(*), total(size_octets) FROM message GROUP BY captured"),
+    countQueued: prepare("SELECT count(*), total(size_octets) FROM message INDEXED BY message_due WHERE captured = 0"),
+    countCaptured: prepare("SELECT count(*), total(size_octets) FROM message WHERE captured = 1"),
     readMark: prepare("SELECT value FROM counter WHERE name = 'queue-id'"),
     writeMark: prepare("INSERT OR REPLACE INTO counter (name, value) VALUES ('queue-id', ?)"),
   };

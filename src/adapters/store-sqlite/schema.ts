@@ -49,6 +49,13 @@ const MIGRATIONS: readonly string[] = [
      server_key BLOB NOT NULL
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+  // Messages that are there already have no host: the schedule has to read them.
+  `ALTER TABLE message ADD COLUMN accepted_at INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE message ADD COLUMN host TEXT;
+   ALTER TABLE message ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE message ADD COLUMN tried_at INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE message ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+   CREATE INDEX message_due ON message (id, accepted_at, due_at, tried_at, host, held, begun, size_octets) WHERE captured = 0;`,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

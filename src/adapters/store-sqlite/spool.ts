@@ -1,6 +1,7 @@
 // HOT PATH: at most 40 µs of the main thread for put and settle of one message of 4 KB.
 import { err, type Result } from "../../core/base/result.ts";
 import type { Content, FileContent } from "../../core/mail/content.ts";
+import type { DuePage } from "../../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { ContentWriter, Disposition, Spool, SpoolFault } from "../../flows/ports.ts";
@@ -51,6 +52,14 @@ export class SqliteSpool implements Spool {
     let removed = 0;
     for (const part of partsOf(ids)) removed += await this.#thread.call("remove", part);
     return removed;
+  }
+
+  begin(id: QueueId, faults: number): Promise<void> {
+    return this.#thread.call("begin", id, faults);
+  }
+
+  due(after: number, limit: number): Promise<DuePage> {
+    return this.#thread.call("due", after, limit);
   }
 
   async load(after: number, limit: number): Promise<readonly QueuedMessage[]> {

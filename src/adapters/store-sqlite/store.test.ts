@@ -57,6 +57,27 @@ async function end(child: ChildProcessByStdio<Writable, Readable, null>, signal?
   await exited;
 }
 
+test("openStore() takes a queue from before there was an index of what is due", async () => {
+  const directory = newDirectory();
+  const before = await openTestStore(directory);
+  await before.spool.put(sampleMessage(1));
+  await before.spool.settle(1 as QueueId, [sampleOutcome(0, "deferred")], "keep");
+  await before.close();
+  const db = new DatabaseSync(join(directory, "relaykeeper.db"));
+  db.exec("DROP INDEX message_due");
+  for (const column of ["accepted_at", "host", "due_at", "tried_at", "begun"]) {
+    db.exec(`ALTER TABLE message DROP COLUMN ${column}`);
+  }
+  db.exec("PRAGMA user_version = 1");
+  db.close();
+  const { spool } = await open(directory);
+  const page = await spool.due(0, 9);
+  assert.deepEqual([...page.ids], [1]);
+  assert.deepEqual([...page.host], [-1], "what is not known of it must be read");
+  assert.equal((await spool.find(1 as QueueId))?.outcomes[0]?.kind, "deferred");
+  assert.equal((await spool.counts()).queued, 1);
+});
+
 test("openStore() keeps everything over a close and an open", async () => {
   const directory = newDirectory();
   const first = await open(directory);
