@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { assertLinear } from "../../../tests/linear.ts";
 import { formatReply, type Reply } from "../mail/reply.ts";
 import { ReplyReader } from "./reply-reader.ts";
 
@@ -96,4 +97,18 @@ test("reset() forgets what was said in the clear", () => {
   assert.equal(reader.hasRest, false);
   reader.push("250 true\r\n");
   assert.deepEqual(reader.next()?.text, ["true"]);
+});
+
+test("ReplyReader takes a line that comes octet by octet at no more than its length", () => {
+  const read = (size: number): void => {
+    const reader = new ReplyReader();
+    for (let i = 0; i < size; i++) {
+      reader.push("\r");
+      reader.next();
+    }
+    assert.equal(reader.fault, null);
+  };
+  // Cold code is slow enough on a short line to hide what a long one costs.
+  for (let round = 0; round < 20; round++) read(4_000);
+  assertLinear("octet by octet", 4_000, read);
 });

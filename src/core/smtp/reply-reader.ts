@@ -17,6 +17,8 @@ export type ReplyFault = "reply-too-long" | "not-a-reply" | "mixed-codes";
 export class ReplyReader {
   #rest = "";
   #at = 0;
+  /** Whether a line may end in what is held: a line that comes octet by octet is not searched, and put together, at each of them. */
+  #mayEnd = true;
   /** Of the reply under way: octets and lines so far, its code, and the texts. */
   #octets = 0;
   #code = 0;
@@ -35,7 +37,9 @@ export class ReplyReader {
 
   push(latin1: string): void {
     if (this.#fault !== null) return;
-    this.#rest = this.#at === this.#rest.length ? latin1 : this.#rest.slice(this.#at) + latin1;
+    const nothingHeld = this.#at === this.#rest.length;
+    this.#mayEnd ||= nothingHeld || latin1.includes("\n");
+    this.#rest = nothingHeld ? latin1 : this.#rest.slice(this.#at) + latin1;
     this.#at = 0;
   }
 
@@ -43,14 +47,16 @@ export class ReplyReader {
   reset(): void {
     this.#rest = "";
     this.#at = 0;
+    this.#mayEnd = true;
     this.#startReply();
   }
 
   /** The next complete reply, or null. */
   next(): Reply | null {
     while (this.#fault === null) {
-      const end = this.#rest.indexOf("\n", this.#at);
+      const end = this.#mayEnd ? this.#rest.indexOf("\n", this.#at) : -1;
       if (end < 0) {
+        this.#mayEnd = false;
         if (this.#octets + this.#rest.length - this.#at > REPLY_OCTETS_MAX) this.#fail("reply-too-long");
         return null;
       }
