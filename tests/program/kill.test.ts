@@ -14,7 +14,7 @@ import { SeededRandom } from "../../src/adapters/memory/random.ts";
 import { freePort, missing } from "../peers/programs.ts";
 import { Relay } from "../peers/relay.ts";
 import { Sink } from "../peers/sink.ts";
-import { Ledger, recipientOf } from "./ledger.ts";
+import { Ledger, recipientOf, relayTo } from "./ledger.ts";
 import { mutated } from "./mutated.ts";
 import { inject } from "./strace.ts";
 
@@ -77,13 +77,7 @@ async function killed(kills: number, aims: readonly string[], lifeMs = 0, progra
     return null;
   };
   const sink = things.use(await Sink.start({ answerData: note }));
-  const options = {
-    directory,
-    listeners: [{ address: `127.0.0.1:${port}` }],
-    delivery: { mode: "smarthost", smarthost: `127.0.0.1:${sink.port}` },
-    policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
-    ...(program === undefined ? {} : { program }),
-  } as const;
+  const options = relayTo(sink, port, directory, program);
   const random = new SeededRandom(20_261_124);
   const killedAt: number[] = [];
   let relay = await Relay.start(options);

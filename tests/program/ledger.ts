@@ -7,14 +7,28 @@ import { crc32 } from "node:zlib";
 import { Dialogue } from "../peers/dialogue.ts";
 import { assertUnchanged } from "../peers/message.ts";
 import { eventually } from "../peers/programs.ts";
+import type { RelayOptions } from "../peers/relay.ts";
 import type { Sink } from "../peers/sink.ts";
 
 /** Wait before the next try to connect while the relay is down, or refuses. */
 const PAUSE_MS = 10;
 
+/** A relay at this port of 127.0.0.1 that passes all that local clients send to the sink. */
+export function relayTo(sink: Sink, port: number, directory: string, program?: string): RelayOptions {
+  return {
+    directory,
+    listeners: [{ address: `127.0.0.1:${port}` }],
+    delivery: { mode: "smarthost", smarthost: `127.0.0.1:${sink.port}` },
+    policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
+    ...(program === undefined ? {} : { program }),
+  };
+}
+
 export class Ledger {
   /** Recipients of messages that were answered with 250. Each message has one recipient, and its content follows from that. */
   readonly accepted = new Set<string>();
+  /** Recipients of messages that were refused at end of data, with the answer. */
+  readonly refused = new Map<string, string>();
   /** Every other answer to MAIL, RCPT, DATA and end of data, and how often it came. */
   readonly refusals = new Map<string, number>();
   /** Called when a client has written the dot that ends its data: its 250 cannot have been written yet, or only just. */
@@ -115,7 +129,9 @@ export class Ledger {
     }
     dialogue.write(Buffer.concat([stuffed(contentOf(recipient)), Buffer.from(".\r\n")]));
     this.onDot();
-    if (this.#note((await dialogue.answer()).text, "250")) this.accepted.add(recipient);
+    const { text } = await dialogue.answer();
+    if (this.#note(text, "250")) this.accepted.add(recipient);
+    else this.refused.set(recipient, text);
     this.#wake();
   }
 

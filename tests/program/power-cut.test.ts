@@ -10,7 +10,7 @@ import { SeededRandom } from "../../src/adapters/memory/random.ts";
 import { freePort } from "../peers/programs.ts";
 import { Relay } from "../peers/relay.ts";
 import { Sink } from "../peers/sink.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, relayTo } from "./ledger.ts";
 import { LoopFileSystem, missingLoopDevice } from "./loop-file-system.ts";
 import { mutated } from "./mutated.ts";
 
@@ -37,13 +37,7 @@ async function cut(cuts: number, program?: string): Promise<Story> {
   let isTaking = true;
   const answerData = () => (isTaking ? null : "451 4.3.0 not now");
   const sink = things.use(await Sink.start({ answerData }));
-  const options = {
-    directory: fileSystem.path,
-    listeners: [{ address: `127.0.0.1:${port}` }],
-    delivery: { mode: "smarthost", smarthost: `127.0.0.1:${sink.port}` },
-    policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
-    ...(program === undefined ? {} : { program }),
-  } as const;
+  const options = relayTo(sink, port, fileSystem.path, program);
   const random = new SeededRandom(20_261_124);
   const forgotten: string[] = [];
   let relay = await Relay.start(options);
