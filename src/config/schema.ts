@@ -126,7 +126,16 @@ export function snakeCase(key: string): string {
 const limits = z
   .strictObject(
     Object.fromEntries(
-      limitKeys.map((key) => [snakeCase(key), z.int().min(1).prefault(DEFAULT_LIMITS[key])] as const),
+      limitKeys.map(
+        (key) =>
+          [
+            snakeCase(key),
+            z
+              .int()
+              .min(DEFAULT_LIMITS[key] === 0 ? 0 : 1)
+              .prefault(DEFAULT_LIMITS[key]),
+          ] as const,
+      ),
     ) as Record<string, z.ZodPrefault<z.ZodInt>>,
   )
   .transform((values): Limits => {

@@ -60,8 +60,9 @@ export class Authentication {
     if (next.kind === "authenticated") {
       this.#caller.session = authenticated(this.#caller.session, next.user);
       dialogue.say(AUTHENTICATED);
-    } else this.#refuse(next.reply);
-    if (next.kind === "denied" && ++this.#failures >= this.#receiver.limits.authFailuresPerSession)
+    } else if (next.kind === "denied" && ++this.#failures >= this.#receiver.limits.authFailuresPerSession) {
+      dialogue.say(next.reply);
       dialogue.close(TOO_MANY_AUTH_FAILURES);
+    } else this.#refuse(next.reply);
   }
 }

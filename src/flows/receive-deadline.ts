@@ -8,44 +8,65 @@ const LINGER_MS = 10_000;
 export class Deadline {
   readonly #limits: Limits;
   readonly #sessionEnd: Instant;
+  #since: Instant;
   #at: Instant;
+  #fruitlessSince: Instant;
   #progressOctets = 0;
 
   constructor(limits: Limits, now: Instant) {
     this.#limits = limits;
     this.#sessionEnd = now + limits.sessionMs;
+    this.#since = now;
     this.#at = now + limits.commandTimeoutMs;
+    this.#fruitlessSince = now;
   }
 
   isOver(now: Instant): boolean {
     return now >= this.#at || now >= this.#sessionEnd;
   }
 
-  /** Whether a command is awaited for longer than there is time while sessions are scarce. */
-  isLong(now: Instant): boolean {
-    return now >= this.#at - this.#limits.commandTimeoutMs + this.#limits.pressedCommandTimeoutMs;
+  /** How long this command or block of data has been waited for. */
+  waitedMs(now: Instant): number {
+    return now - this.#since;
+  }
+
+  /** How long the client has brought nothing that counts. */
+  fruitlessMs(now: Instant): number {
+    return now - this.#fruitlessSince;
   }
 
   awaitCommand(now: Instant): void {
-    this.#at = now + this.#limits.commandTimeoutMs;
+    this.#await(now, this.#limits.commandTimeoutMs);
   }
 
   awaitHandshake(now: Instant): void {
-    this.#at = now + this.#limits.handshakeMs;
+    this.#await(now, this.#limits.handshakeMs);
   }
 
   awaitClose(now: Instant): void {
-    this.#at = now + LINGER_MS;
+    this.#await(now, LINGER_MS);
   }
 
   awaitContent(now: Instant): void {
-    this.#at = now + this.#limits.dataTimeoutMs;
+    this.#await(now, this.#limits.dataTimeoutMs);
     this.#progressOctets = 0;
   }
 
   /** A client that sends at least `dataProgressOctets` within the time of a block is given another. */
   contentCame(octets: number, now: Instant): void {
     this.#progressOctets += octets;
-    if (this.#progressOctets >= this.#limits.dataProgressOctets) this.awaitContent(now);
+    if (this.#progressOctets < this.#limits.dataProgressOctets) return;
+    this.awaitContent(now);
+    this.fruitCame(now);
+  }
+
+  /** The client brought a message, or enough of its content. */
+  fruitCame(now: Instant): void {
+    this.#fruitlessSince = now;
+  }
+
+  #await(now: Instant, timeoutMs: number): void {
+    this.#since = now;
+    this.#at = now + timeoutMs;
   }
 }

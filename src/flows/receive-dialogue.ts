@@ -1,8 +1,10 @@
 import type { Instant } from "../core/base/time.ts";
 import { formatReply, type Reply } from "../core/mail/reply.ts";
 import { SHUTTING_DOWN, TIMEOUT } from "../core/smtp/replies.ts";
+import type { Clock } from "./ports.ts";
 import { Deadline } from "./receive-deadline.ts";
 import { InputQueue, type InputReader } from "./receive-input.ts";
+import type { Patience } from "./receive-patience.ts";
 import type { Caller } from "./receive-transaction.ts";
 import type { Reception, Wire } from "./reception.ts";
 
@@ -29,6 +31,7 @@ export class Dialogue implements InputReader {
   readonly #wire: Wire;
   readonly #caller: Caller;
   readonly #party: Party;
+  readonly #patience: Patience;
   readonly #input: InputQueue;
   #out = "";
   /** The client does not read what was said last. */
@@ -37,11 +40,12 @@ export class Dialogue implements InputReader {
   #awaited = 0;
   #inputEnded = false;
 
-  constructor(receiver: Reception, wire: Wire, caller: Caller, party: Party) {
+  constructor(receiver: Reception, wire: Wire, caller: Caller, party: Party, patience: Patience) {
     this.#receiver = receiver;
     this.#wire = wire;
     this.#caller = caller;
     this.#party = party;
+    this.#patience = patience;
     this.#input = new InputQueue(this, wire);
     this.deadline = new Deadline(receiver.limits, caller.now);
   }
@@ -95,16 +99,13 @@ export class Dialogue implements InputReader {
   }
 
   sweep(now: Instant): void {
-    if (!this.deadline.isOver(now) && !this.#isIdleWhilePressed(now)) return;
+    if (!this.deadline.isOver(now) && (!this.#isReading() || !this.#patience.isOver(this.deadline, now))) return;
     if (this.isDeaf()) this.#wire.destroy();
     else if (!this.isAwaiting) this.close(TIMEOUT);
   }
 
-  #isIdleWhilePressed(now: Instant): boolean {
-    if (this.reading !== "commands" && this.reading !== "authentication") return false;
-    return (
-      this.#caller.session.user === null && this.deadline.isLong(now) && this.#receiver.isPressed(this.#caller.client)
-    );
+  #isReading(): boolean {
+    return this.reading !== "greeting" && !this.isDeaf();
   }
 
   /** The server is shutting down. */
@@ -142,6 +143,15 @@ export class Dialogue implements InputReader {
 
   say(answer: Reply): void {
     this.#out += formatReply(answer);
+  }
+
+  /** Says it after a while, in which nothing more is read. */
+  sayLater(delayMs: number, lines: string): void {
+    this.await(waited(this.#receiver.clock, delayMs), () => {
+      if (this.reading === "closing") return;
+      this.sayLines(lines);
+      this.awaitCommands();
+    });
   }
 
   /** Says whole lines, with their CRLF. */
@@ -200,4 +210,8 @@ export class Dialogue implements InputReader {
     this.reading = reading;
     this.deadline.awaitContent(this.#caller.now);
   }
+}
+
+export function waited(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(delayMs, resolve));
 }

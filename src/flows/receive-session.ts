@@ -1,7 +1,7 @@
 // HOT PATH: 25 µs of our own code a session with one message, sockets, policy and journal apart.
 import type { Instant } from "../core/base/time.ts";
 import { formatIpAddress, type IpAddress } from "../core/mail/ip.ts";
-import { reply, replyClass, type Reply } from "../core/mail/reply.ts";
+import { formatReply, reply, replyClass, type Reply } from "../core/mail/reply.ts";
 import { parseCommand, type Command } from "../core/smtp/command.ts";
 import { LineFraming, type LineFault } from "../core/smtp/framing.ts";
 import * as words from "../core/smtp/replies.ts";
@@ -18,7 +18,8 @@ import {
 import type { SessionState } from "./ports.ts";
 import { Authentication } from "./receive-authentication.ts";
 import { IncomingContent } from "./receive-content.ts";
-import { Dialogue } from "./receive-dialogue.ts";
+import { Dialogue, waited } from "./receive-dialogue.ts";
+import { Patience } from "./receive-patience.ts";
 import { judgeConnection, judgeSender, Transaction, type Caller } from "./receive-transaction.ts";
 import type { Offering, OpenSession, Reception, SessionFacts, Wire } from "./reception.ts";
 
@@ -35,12 +36,12 @@ export class ReceivingSession implements OpenSession {
   readonly #receiver: Reception;
   readonly #caller: Caller;
   readonly #dialogue: Dialogue;
+  readonly #patience: Patience;
   readonly #lines = new LineFraming();
   #content: IncomingContent | null = null;
   #transaction: Transaction | null = null;
   #authentication: Authentication | null = null;
   #draining = false;
-  #errors = 0;
   #lineFaults = 0;
   #messages = 0;
   #judgedVersion = -1;
@@ -52,7 +53,8 @@ export class ReceivingSession implements OpenSession {
     this.#since = now;
     this.#receiver = receiver;
     this.#caller = { ...facts, session: NEW_SESSION, tls: "", listedBy: null, now };
-    this.#dialogue = new Dialogue(receiver, wire, this.#caller, this);
+    this.#patience = new Patience(receiver, this.#caller);
+    this.#dialogue = new Dialogue(receiver, wire, this.#caller, this, this.#patience);
   }
 
   // --- what the owner of the wire tells ---------------------------------------------------------------------------------
@@ -101,6 +103,7 @@ export class ReceivingSession implements OpenSession {
 
   /** Called every second or so: ends the session where it waited too long or is too old. */
   sweep(now: Instant): void {
+    if (this.#draining) this.drain();
     this.#dialogue.sweep(now);
   }
 
@@ -170,17 +173,19 @@ export class ReceivingSession implements OpenSession {
     return judgeConnection(this.#receiver, policy, this.#caller);
   }
 
-  /** Greets; where RBLSVR names lists, they are asked first, and who speaks meanwhile has not waited for the greeting. */
+  /** Greets; where RBLSVR names lists or strangers must wait, later: who speaks meanwhile has not waited for the greeting. */
   #greet(): void {
     const dialogue = this.#dialogue;
     const lists = this.#receiver.policy()?.attributes.RBLSVR ?? [];
-    if (lists.length === 0) {
+    const waitMs = this.#patience.greetingWaitMs();
+    if (lists.length === 0 && waitMs === 0) {
       dialogue.awaitCommands();
       dialogue.sayLines(this.#receiver.greeting);
       return;
     }
     dialogue.reading = "greeting";
-    this.#receiver.listedBy(this.client, lists).then((list) => {
+    const listed = lists.length === 0 ? null : this.#receiver.listedBy(this.client, lists);
+    Promise.all([listed, waitMs === 0 ? null : waited(this.#receiver.clock, waitMs)]).then(([list]) => {
       if (dialogue.reading !== "greeting") return;
       dialogue.tick();
       this.#caller.listedBy = list;
@@ -212,10 +217,12 @@ export class ReceivingSession implements OpenSession {
 
   #onLineFault(fault: LineFault, inExchange: boolean): void {
     this.#authentication?.drop();
-    if (inExchange && fault === "too-long") this.#refuse(words.AUTH_LINE_TOO_LONG);
-    else this.#refuse(reply(500, "5.5.2", words.LINE_FAULTS[fault]));
-    if (++this.#lineFaults >= LINE_FAULTS_MAX) this.#dialogue.close(words.TOO_MANY_ERRORS);
-    else if (fault === "endless") this.#dialogue.end();
+    const isAuthLine = inExchange && fault === "too-long";
+    const answer = isAuthLine ? words.AUTH_LINE_TOO_LONG : reply(500, "5.5.2", words.LINE_FAULTS[fault]);
+    if (++this.#lineFaults < LINE_FAULTS_MAX && fault !== "endless") return this.#refuse(answer);
+    this.#dialogue.say(answer);
+    if (this.#lineFaults >= LINE_FAULTS_MAX) this.#dialogue.close(words.TOO_MANY_ERRORS);
+    else this.#dialogue.end();
   }
 
   #onCommand(line: string, more: boolean): void {
@@ -234,15 +241,15 @@ export class ReceivingSession implements OpenSession {
     const dialogue = this.#dialogue;
     switch (action.do) {
       case "reply":
-        return dialogue.say(action.reply);
+        return this.#sayFruitless(formatReply(action.reply));
       case "refuse":
         return this.#refuse(action.reply);
       case "close":
         return dialogue.close(action.reply, action.reply.code === 221);
       case "greet":
         this.abandon();
-        if (action.extended) return dialogue.sayLines(this.#offering().ehlo);
-        return dialogue.say(reply(250, "", this.#receiver.hostname));
+        if (action.extended) return this.#sayFruitless(this.#offering().ehlo);
+        return this.#sayFruitless(formatReply(reply(250, "", this.#receiver.hostname)));
       case "mail":
         return this.#onMail(action.mail);
       case "rcpt":
@@ -254,7 +261,7 @@ export class ReceivingSession implements OpenSession {
         return this.#beginChunk(action.octets, action.last, action.refusal);
       case "reset":
         this.abandon();
-        return dialogue.say(words.OK);
+        return this.#sayFruitless(formatReply(words.OK));
       case "start-tls":
         this.abandon();
         this.#lines.clear();
@@ -267,8 +274,20 @@ export class ReceivingSession implements OpenSession {
 
   /** A mistake is answered and counted; after too many the session ends. */
   #refuse(answer: Reply): void {
-    this.#dialogue.say(answer);
-    if (++this.#errors >= this.#receiver.limits.errorsPerSession) this.#dialogue.close(words.TOO_MANY_ERRORS);
+    this.#sayError(formatReply(answer));
+  }
+
+  #sayError(lines: string): void {
+    const when = this.#patience.error();
+    if (when === "later") return this.#dialogue.sayLater(this.#receiver.limits.errorDelayMs, lines);
+    this.#dialogue.sayLines(lines);
+    if (when === "last") this.#dialogue.close(words.TOO_MANY_ERRORS);
+  }
+
+  /** Answers what brings no mail on: a stranger's is an error after so many. */
+  #sayFruitless(lines: string): void {
+    if (this.#patience.isFruitlessTooOften()) this.#sayError(lines);
+    else this.#dialogue.sayLines(lines);
   }
 
   #authenticate(action: Extract<Action, { do: "authenticate" }>): void {
@@ -301,7 +320,9 @@ export class ReceivingSession implements OpenSession {
     if (answer === words.RECIPIENT_OK) {
       this.#caller.session = recipientTaken(this.#caller.session);
       this.#dialogue.say(answer);
-    } else if (replyClass(answer) === 4) this.#dialogue.say(answer);
+    } else if (answer === words.RECIPIENT_AGAIN || answer === words.TOO_MANY_RECIPIENTS)
+      this.#sayFruitless(formatReply(answer));
+    else if (replyClass(answer) === 4) this.#dialogue.say(answer);
     else this.#refuse(answer);
   }
 
@@ -357,7 +378,11 @@ export class ReceivingSession implements OpenSession {
       const refusal = content.refusal(this.#receiver.hostname) ?? words.NO_TRANSACTION;
       this.abandon();
       this.#refuse(refusal);
-    } else this.#dialogue.say(reply(250, "2.0.0", `${content.chunkOctets} octets received`));
+    } else {
+      const lines = formatReply(reply(250, "2.0.0", `${content.chunkOctets} octets received`));
+      if (content.chunkOctets === 0) this.#sayFruitless(lines);
+      else this.#dialogue.sayLines(lines);
+    }
   }
 
   /** Moves what is held to a file before more is read: back-pressure. */
@@ -388,10 +413,16 @@ export class ReceivingSession implements OpenSession {
       this.abandon();
       if (this.#dialogue.reading === "closing") return;
       this.#dialogue.awaitCommands();
-      if (replyClass(answer) === 2) this.#messages++;
+      if (replyClass(answer) === 2) this.#onTaken();
       this.#dialogue.say(answer);
       if (this.#draining) this.cut();
     });
+  }
+
+  #onTaken(): void {
+    this.#messages++;
+    this.#patience.messageTaken();
+    this.#dialogue.deadline.fruitCame(this.#caller.now);
   }
 }
 

@@ -11,7 +11,7 @@ import { decideConnection, decideRelay, decideSender } from "../core/policy/deci
 import type { ClientFacts, Decision } from "../core/policy/decision.ts";
 import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
 import type { Command } from "../core/smtp/command.ts";
-import { NO_ROOM, NOT_STORED, RECIPIENT_OK, TOO_MANY_RECIPIENTS } from "../core/smtp/replies.ts";
+import { NO_ROOM, NOT_STORED, RECIPIENT_AGAIN, RECIPIENT_OK, TOO_MANY_RECIPIENTS } from "../core/smtp/replies.ts";
 import type { Session } from "../core/smtp/session.ts";
 import type { IncomingContent } from "./receive-content.ts";
 import { authOffer } from "./receive-offers.ts";
@@ -150,12 +150,11 @@ export class Transaction {
     if (!record(this.#receiver, caller, decision, id, this.#reversePath, asked)) return decision.reply;
     const { recipient } = decision;
     const address = recipient === command.path ? asked : formatMailbox(recipient);
-    if (this.#isNew(address)) {
-      this.#recipients.push(recipientOf(recipient, command));
-      const octets = RECIPIENT_OCTETS + lineLength;
-      this.#heldOctets += octets;
-      budget.usedOctets += octets;
-    }
+    if (!this.#isNew(address)) return RECIPIENT_AGAIN;
+    this.#recipients.push(recipientOf(recipient, command));
+    const octets = RECIPIENT_OCTETS + lineLength;
+    this.#heldOctets += octets;
+    budget.usedOctets += octets;
     return RECIPIENT_OK;
   }
 

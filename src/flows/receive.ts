@@ -1,6 +1,6 @@
 import type { Limits } from "../core/base/limits.ts";
 import type { Domain } from "../core/mail/domain.ts";
-import type { IpAddress } from "../core/mail/ip.ts";
+import { IPV4_LOOPBACK, type IpAddress } from "../core/mail/ip.ts";
 import { formatReply, reply, type Reply } from "../core/mail/reply.ts";
 import { MailDates } from "../core/mail/trace-header.ts";
 import type { CompiledPolicy } from "../core/policy/compile.ts";
@@ -10,6 +10,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Clock, Resolver, SessionState, Spool } from "./ports.ts";
 import { MemoryBudget } from "./receive-content.ts";
 import { Offerings } from "./receive-offers.ts";
+import { PRESSED_PART } from "./receive-patience.ts";
 import { ReceivingSession } from "./receive-session.ts";
 import type { ListenerProfile, Offering, OpenSession, Reception, SessionFacts, Wire } from "./reception.ts";
 import type { Recorder } from "./record.ts";
@@ -40,7 +41,7 @@ const TOO_MANY_OF_CLIENT = reply(421, "4.7.0", "Too many sessions from your addr
 const TOO_MANY_SESSIONS = reply(421, "4.3.2", "Too many sessions; try again later");
 /** One session of so many that MAXINEMM allows is kept for clients on *ACCEPT or *NEAR. */
 const RESERVED_PART = 10;
-/** From this part of MAXINEMM on, strangers are given less time. */
+/** From this part of MAXINEMM on, strangers are given less. */
 const PRESSED_FROM = 0.75;
 
 /** Receives mail: what all sessions share, and who may open one. */
@@ -104,25 +105,29 @@ export class Receiver implements Reception {
   }
 
   #overload(client: IpAddress, ofClient: number): Reply | null {
-    if (ofClient > this.limits.sessionsPerClient) return TOO_MANY_OF_CLIENT;
+    const { sessionsPerClient } = this.limits;
+    if (ofClient > sessionsPerClient) return TOO_MANY_OF_CLIENT;
+    if (!this.isPressed()) return null;
     const sessionsMax = this.#attributes().MAXINEMM;
+    if (this.#sessions.size > sessionsMax) return TOO_MANY_SESSIONS;
     const forStrangers = sessionsMax - Math.floor(sessionsMax / RESERVED_PART);
-    if (this.#sessions.size <= forStrangers) return null;
-    return this.#sessions.size > sessionsMax || !this.#isKnown(client) ? TOO_MANY_SESSIONS : null;
+    const isCrowded = this.#sessions.size > forStrangers;
+    const isGreedy = ofClient > Math.ceil(sessionsPerClient / PRESSED_PART);
+    if (!(isCrowded || isGreedy) || !this.isStranger(client)) return null;
+    return isCrowded ? TOO_MANY_SESSIONS : TOO_MANY_OF_CLIENT;
   }
 
-  isPressed(client: IpAddress): boolean {
-    return this.#sessions.size > this.#attributes().MAXINEMM * PRESSED_FROM && !this.#isKnown(client);
+  isPressed(): boolean {
+    return this.#sessions.size > this.#attributes().MAXINEMM * PRESSED_FROM;
   }
 
-  /** Whether it is one that we relay for, or this machine: a flood of strangers must not shut it out. */
-  #isKnown(client: IpAddress): boolean {
-    if (isLoopback(client)) return true;
+  isStranger(client: IpAddress): boolean {
+    if (isThisMachine(client)) return false;
     const policy = this.policy();
-    if (policy === null) return false;
+    if (policy === null) return true;
     const now = this.clock.now();
     const { accept, nearNetworks, table } = policy;
-    return accept.match(client, now, table) !== 0 || nearNetworks.match(client, now, table) !== 0;
+    return accept.match(client, now, table) === 0 && nearNetworks.match(client, now, table) === 0;
   }
 
   /** No transaction begins any more; sessions without one end now with 421. */
@@ -189,8 +194,9 @@ export class Receiver implements Reception {
   }
 }
 
-function isLoopback(client: IpAddress): boolean {
-  if (client.family === 4) return client.bits >>> 24 === 127;
+/** 127.0.0.1 and ::1, by which programs of this machine come. Other addresses of 127.0.0.0/8 are clients like any. */
+function isThisMachine(client: IpAddress): boolean {
+  if (client.family === 4) return client.bits === IPV4_LOOPBACK.bits;
   const [a, b, c, d] = client.words;
   return a === 0 && b === 0 && c === 0 && d === 1;
 }

@@ -97,8 +97,10 @@ export interface Reception {
   listedBy(client: IpAddress, lists: readonly Domain[]): Promise<Domain | null>;
   /** What `listener` offers now, in the clear or in TLS. */
   offering(listener: ListenerProfile, tls: boolean): Offering;
-  /** So many sessions are open that this client must not keep its own open in silence. */
-  isPressed(client: IpAddress): boolean;
+  /** Neither on *ACCEPT or *NEAR by its address nor this machine: one that the relay can do without when it has to. */
+  isStranger(client: IpAddress): boolean;
+  /** So many sessions are open that strangers have a tenth of their errors, fruitless commands and time. */
+  isPressed(): boolean;
   /** The message is on stable storage: tells the journal, then the queue. */
   accepted(message: AcceptedMessage, reversePath: string, recipients: readonly string[]): void;
   forget(session: OpenSession): void;

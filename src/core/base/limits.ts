@@ -14,13 +14,24 @@ export const DEFAULT_LIMITS = {
   recipients: 10_000,
   /** Bad commands and refused recipients of one session, until 421. */
   errorsPerSession: 20,
+  /** The later half of the errors of a client on no list is answered so much later. */
+  errorDelayMs: 1_000,
+  /**
+   * Commands of a client on no list, since its last message, that bring no mail on: NOOP, RSET, VRFY, HELP, EHLO, an empty chunk, a
+   * recipient once more or one too many. Those on top count as errors.
+   */
+  fruitlessCommands: 100,
+  /** A client on no list that neither brings content nor authenticates may stay so long, whatever it says. */
+  fruitlessMs: 15 * 60_000,
+  /** Before the greeting, for clients on no list: who speaks meanwhile hears 554. 0 greets at once. */
+  greetingWaitMs: 0,
   /** Open sessions from one client (IPv6: from one /64). */
   sessionsPerClient: 100,
   /** File descriptors that SMTP clients leave to files, deliveries and operators: who comes on top hears 421. Deliveries leave half of them. */
   spareDescriptors: 8,
   /** Waiting for the next command: RFC 5321 §4.5.3.2.7. */
   commandTimeoutMs: 300_000,
-  /** The same for clients on no list, while three quarters of MAXINEMM sessions are open. */
+  /** The same, and for blocks of data, from clients on no list while three quarters of MAXINEMM sessions are open. */
   pressedCommandTimeoutMs: 20_000,
   /** Waiting for the next block of data: RFC 5321 §4.5.3.2.5. */
   dataTimeoutMs: 180_000,

@@ -6,6 +6,8 @@ import type { LineFault } from "./framing.ts";
 export const OK = reply(250, "2.0.0", "Ok");
 export const SENDER_OK = reply(250, "2.1.0", "Ok");
 export const RECIPIENT_OK = reply(250, "2.1.5", "Ok");
+/** The same word for one that the transaction has already. */
+export const RECIPIENT_AGAIN = reply(250, "2.1.5", "Ok");
 export const AUTHENTICATED = reply(235, "2.7.0", "Authenticated");
 export const START_DATA = reply(354, "", "End data with <CR><LF>.<CR><LF>");
 export const START_TLS = reply(220, "2.0.0", "Ready to start TLS");
