@@ -31,6 +31,7 @@ import type { Operations, ServerStatus } from "./flows/operations.ts";
 import { applyPolicy } from "./flows/policy-file.ts";
 import { Receiver } from "./flows/receive.ts";
 import { Recorder } from "./flows/record.ts";
+import { SnapshotSaver } from "./flows/save-snapshots.ts";
 import { Server } from "./flows/serve.ts";
 import { Submitter } from "./flows/submit.ts";
 import { UseAccount } from "./flows/use-account.ts";
@@ -132,6 +133,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
   });
   const keeper = await PolicyKeeper.open({
     log: store.policyLog,
+    snapshots: store.policySnapshots,
     clock,
     limits,
     localDomains: config.localDomains,
@@ -256,6 +258,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     journal,
     recorder,
     use,
+    snapshots: saverOf(keeper, store, around.log),
     deliverer,
     resolver,
     server,
@@ -265,6 +268,11 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
   });
 }
 
+function saverOf(policy: PolicyKeeper, { policySnapshots: snapshots }: Store, log: Log): SnapshotSaver {
+  const onFault = (fault: unknown): void => log.warn(`the policy cannot be kept as a snapshot: ${describe(fault)}`);
+  return new SnapshotSaver({ policy, snapshots, clock: systemClock, onFault });
+}
+
 interface HouseParts {
   readonly config: Config;
   readonly around: Surroundings;
@@ -272,6 +280,7 @@ interface HouseParts {
   readonly journal: ClosableJournal;
   readonly recorder: Recorder;
   readonly use: UseAccount;
+  readonly snapshots: SnapshotSaver;
   readonly deliverer: Deliverer;
   readonly resolver: { close(): void };
   readonly server: Server;
@@ -295,11 +304,12 @@ class House implements Relaykeeper {
   }
 
   async start(): Promise<Result<void, string>> {
-    const { config, recorder, use, deliverer, server, control, around } = this.#parts;
+    const { config, recorder, use, snapshots, deliverer, server, control, around } = this.#parts;
     const begun = await this.#applyInitialPolicy();
     if (!begun.ok) return begun;
     recorder.start();
     use.start();
+    snapshots.start();
     this.#recovery = deliverer.start().catch((fault: unknown) => around.crash(fault));
     const controlled = await control.open(this.controlSocket);
     if (!controlled.ok) return controlled;
@@ -314,7 +324,7 @@ class House implements Relaykeeper {
   }
 
   async stop(): Promise<void> {
-    const { server, control, deliverer, use, recorder, journal, store } = this.#parts;
+    const { server, control, deliverer, use, snapshots, recorder, journal, store } = this.#parts;
     await server.stop(OPERATOR, STOP_DEADLINE_MS);
     await control.close();
     await this.#console?.close();
@@ -322,6 +332,7 @@ class House implements Relaykeeper {
     await this.#recovery;
     this.#parts.resolver.close();
     await use.stop();
+    await snapshots.stop();
     recorder.stop();
     await journal.close();
     await store.close();

@@ -2,9 +2,9 @@ import { err, ok, type Result } from "../core/base/result.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import { analyse, analyseEntry } from "../core/policy/analyse.ts";
-import { applyChange, inverseChange, type Changed } from "../core/policy/change.ts";
+import { applyChange, inverseChange, replacement, type Changed } from "../core/policy/change.ts";
 import { describeChange } from "../core/policy/change-words.ts";
-import { emptyPolicy, type CompiledPolicy } from "../core/policy/compile.ts";
+import { emptyPolicy, type CompiledPolicy, type PolicySettings } from "../core/policy/compile.ts";
 import type { Finding } from "../core/policy/finding.ts";
 import { wideOpening } from "../core/policy/opening.ts";
 import type {
@@ -16,11 +16,14 @@ import type {
   PolicyChange,
   PolicyRecord,
 } from "../core/policy/policy.ts";
+import { decodeSnapshot, type NewestChange, type Snapshot } from "../core/policy/snapshot.ts";
 import type { ChangeAnswer, ChangeRefusal, ChangeRequest, PolicyOperations } from "./operations.ts";
-import type { Clock, EntryUse, PolicyLog } from "./ports.ts";
+import type { Clock, EntryUse, PolicyLog, PolicySnapshots } from "./ports.ts";
 
 export interface PolicyKeeperOptions {
   readonly log: PolicyLog;
+  /** Where there is one, a start folds only what the log has beyond it. */
+  readonly snapshots?: Pick<PolicySnapshots, "load">;
   readonly clock: Pick<Clock, "now">;
   readonly limits: { readonly policyEntries: number };
   readonly localDomains: readonly Domain[];
@@ -39,11 +42,13 @@ interface PolicyEvent {
   readonly meaning: string;
 }
 
-/** What undo needs to know of the newest change. */
-interface Newest {
-  readonly record: PolicyRecord;
-  readonly before: CompiledPolicy;
+/** What undo needs to know of the newest change: its inverse, or what was before it, or else the log says it. */
+interface Newest extends NewestChange {
+  readonly before: CompiledPolicy | null;
 }
+
+/** Records that are in memory at once while the log is read. */
+const RECORDS_AT_ONCE = 1_000;
 
 /**
  * Keeps the policy: the fold of its log. A change is judged against the present version, appended to the log, and only then in force, by one
@@ -51,20 +56,24 @@ interface Newest {
  */
 export class PolicyKeeper implements PolicyOperations {
   readonly #options: PolicyKeeperOptions;
+  readonly #settings: PolicySettings;
   #policy: CompiledPolicy;
   #newest: Newest | null = null;
+  #snapshotVersion = 0;
   /** Settles when the change before the next one has ended. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #listeners = new Set<(policy: CompiledPolicy) => void>();
 
   private constructor(options: PolicyKeeperOptions) {
     this.#options = options;
-    this.#policy = emptyPolicy({ localDomains: options.localDomains, entriesMax: options.limits.policyEntries });
+    this.#settings = { localDomains: options.localDomains, entriesMax: options.limits.policyEntries };
+    this.#policy = emptyPolicy(this.#settings);
   }
 
-  /** Reads the log. Throws where it cannot be read, or where it is no history: a policy is never guessed. */
+  /** Reads snapshot and log. Throws where the log cannot be read, or where it is no history: a policy is never guessed. */
   static async open(options: PolicyKeeperOptions): Promise<PolicyKeeper> {
     const keeper = new PolicyKeeper(options);
+    await keeper.#restore();
     await keeper.#follow();
     return keeper;
   }
@@ -131,9 +140,8 @@ export class PolicyKeeper implements PolicyOperations {
   undo(by: string, confirmed: boolean): Promise<Result<ChangeAnswer, ChangeRefusal> | null> {
     return this.#inTurn(async () => {
       if (this.#newest === null) return null;
-      const { record, before } = this.#newest;
-      const change = inverseChange(before, record.change, this.#policy);
-      const command = `UNDSMTPCHG${confirmed ? " CONFIRM(*YES)" : ""} /* version ${record.version} */`;
+      const change = this.#newest.inverse ?? (await this.#inverseOfReplace(this.#newest));
+      const command = `UNDSMTPCHG${confirmed ? " CONFIRM(*YES)" : ""} /* version ${this.version()} */`;
       return await this.#change({ change, command, by, confirmed });
     });
   }
@@ -154,7 +162,7 @@ export class PolicyKeeper implements PolicyOperations {
     const appended = await this.#options.log.append(record);
     if (!appended.ok) {
       await this.#follow();
-      return err({ kind: "conflict", version: this.version(), by: this.#newest?.record.by ?? "" });
+      return err({ kind: "conflict", version: this.version(), by: this.#newest?.by ?? "" });
     }
     this.#swap(changed.policy, record);
     const meaning = describeChange(change, changed);
@@ -178,22 +186,69 @@ export class PolicyKeeper implements PolicyOperations {
     return { version, entry, findings: stays ? analyseEntry(policy, entry, now) : [] };
   }
 
+  /** The present policy, as a later start may take it over. */
+  snapshot(): Snapshot {
+    this.#snapshotVersion = this.version();
+    return { policy: this.#policy, newest: this.#newest && { by: this.#newest.by, inverse: this.#newest.inverse } };
+  }
+
+  /** Changes that are in no snapshot. */
+  get changesSinceSnapshot(): number {
+    return this.version() - this.#snapshotVersion;
+  }
+
+  async #restore(): Promise<void> {
+    const octets = await this.#options.snapshots?.load();
+    const snapshot = octets == null ? null : decodeSnapshot(octets, this.#settings);
+    if (snapshot === null) return;
+    this.#policy = snapshot.policy;
+    this.#newest = snapshot.newest && { ...snapshot.newest, before: null };
+    this.#snapshotVersion = snapshot.policy.version;
+  }
+
   /** Takes over what the log has beyond the present version: at the beginning all of it, after a conflict what another did. */
   async #follow(): Promise<void> {
-    for (const record of await this.#options.log.read(this.version() + 1)) {
-      const { version, at, by, change } = record;
-      const changed = applyChange(this.#policy, change, { at, by });
-      if (version !== this.version() + 1 || !changed.ok) {
-        const why = changed.ok ? `it follows version ${this.version()}` : changed.error.kind;
-        throw new Error(`The policy log is damaged at version ${version}: ${why}`);
+    await this.#fold(this.#policy, Infinity, (policy, record) => this.#swap(policy, record));
+  }
+
+  /** The policy of version `last`, or the last one there is, from an earlier one on; `step` hears of each version between. */
+  async #fold(
+    from: CompiledPolicy,
+    last: number,
+    step: (policy: CompiledPolicy, record: PolicyRecord) => void = () => undefined,
+  ): Promise<CompiledPolicy> {
+    let policy = from;
+    for (;;) {
+      const records = await this.#options.log.read(
+        policy.version + 1,
+        Math.min(RECORDS_AT_ONCE, last - policy.version),
+      );
+      for (const record of records) {
+        policy = applyRecord(policy, record);
+        step(policy, record);
       }
-      this.#swap(changed.value.policy, record);
+      if (records.length < RECORDS_AT_ONCE) return policy;
     }
   }
 
-  #swap(policy: CompiledPolicy, record: PolicyRecord): void {
-    this.#newest = { record, before: this.#policy };
+  #swap(policy: CompiledPolicy, { by, change }: PolicyRecord): void {
+    const before = this.#policy;
+    const inverse = change.kind === "replace" ? null : inverseChange(before, change, policy);
+    this.#newest = { by, inverse, before: inverse === null ? before : null };
     this.#policy = policy;
     for (const listener of this.#listeners) listener(policy);
   }
+
+  async #inverseOfReplace({ before }: Newest): Promise<PolicyChange> {
+    const replaced = before ?? (await this.#fold(emptyPolicy(this.#settings), this.version() - 1));
+    return replacement(replaced);
+  }
+}
+
+/** The policy after a record of the log, which was judged when it was appended. */
+function applyRecord(policy: CompiledPolicy, { version, at, by, change }: PolicyRecord): CompiledPolicy {
+  const changed = applyChange(policy, change, { at, by });
+  if (version === policy.version + 1 && changed.ok) return changed.value.policy;
+  const why = changed.ok ? `it follows version ${policy.version}` : changed.error.kind;
+  throw new Error(`The policy log is damaged at version ${version}: ${why}`);
 }

@@ -31,13 +31,24 @@ export interface Timer {
 // --- durable: policy --------------------------------------------------------------------------------------------------
 
 export interface PolicyLog {
-  /** Every record from `fromVersion` on, in order. */
-  read(fromVersion: number): Promise<readonly PolicyRecord[]>;
+  /** Every record from `fromVersion` on, in order; the first `limit` of them where there is one. */
+  read(fromVersion: number, limit?: number): Promise<readonly PolicyRecord[]>;
   /**
    * Resolves once the record is on stable storage. `record.version` must be the successor of the last version; where it is not,
    * somebody else was first: nothing is written and the conflict names the last version.
    */
   append(record: PolicyRecord): Promise<Result<void, { readonly kind: "conflict"; readonly version: number }>>;
+}
+
+/** A copy of the policy as of some version, so that a start need not fold the whole log. It may be lost: the log is the truth. */
+export interface PolicySnapshots {
+  /**
+   * The octets last saved, from a multiple of eight of their buffer on. null where there are none, where they are damaged, and where the log has
+   * another record of that version or none.
+   */
+  load(): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** Takes the place of what was saved before, wholly or not at all. `version` is one that the log has; the parts are not changed. */
+  save(version: number, parts: Iterable<Uint8Array>): Promise<void>;
 }
 
 /** Use of one entry, kept across restarts. */

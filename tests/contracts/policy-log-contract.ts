@@ -57,6 +57,7 @@ export function policyLogContract(adapter: string, open: () => Promise<PolicyLog
       assert.deepEqual(await log.read(0), records);
       assert.deepEqual(await log.read(4), records.slice(3));
       assert.deepEqual(await log.read(6), []);
+      assert.deepEqual(await log.read(2, 3), records.slice(1, 4));
     });
 
     withLog("append() refuses what is not the successor of the last version, and names that", async (log) => {

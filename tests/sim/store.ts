@@ -125,7 +125,10 @@ export class SimStore {
 
   policyLog(life: Life): PolicyLog {
     return {
-      read: (fromVersion) => this.#call(life, "read", () => this.#records.slice(Math.max(0, fromVersion - 1))),
+      read: (fromVersion, limit = Infinity) => {
+        const from = Math.max(0, fromVersion - 1);
+        return this.#call(life, "read", () => this.#records.slice(from, from + limit));
+      },
       append: (record) => this.#call(life, "write", () => this.#append(record)),
     };
   }

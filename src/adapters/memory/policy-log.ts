@@ -5,8 +5,9 @@ import type { PolicyLog } from "../../flows/ports.ts";
 export class MemoryPolicyLog implements PolicyLog {
   readonly #records: PolicyRecord[] = [];
 
-  async read(fromVersion: number): Promise<readonly PolicyRecord[]> {
-    return this.#records.slice(Math.max(0, fromVersion - 1));
+  async read(fromVersion: number, limit = Infinity): Promise<readonly PolicyRecord[]> {
+    const from = Math.max(0, fromVersion - 1);
+    return this.#records.slice(from, from + limit);
   }
 
   async append(record: PolicyRecord): Promise<Result<void, { readonly kind: "conflict"; readonly version: number }>> {

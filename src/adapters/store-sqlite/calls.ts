@@ -53,6 +53,8 @@ export interface Calls {
   /** Takes a message that cannot be used out of the queue, and keeps it for inspection. */
   quarantine(id: QueueId, reason: string): void;
   readPolicy(fromVersion: number, limit: number): readonly PolicyRecord[];
+  /** What tells the record of this version from every other one that could have been in its place; null where there is none. */
+  policyMark(version: number): string | null;
   /** The last version where it is not the one before the record's, and nothing was written; else null. */
   appendPolicy(record: PolicyRecord): number | null;
   loadUses(): readonly (readonly [EntryId, EntryUse])[];
@@ -74,6 +76,7 @@ export const READS: ReadonlySet<CallName> = new Set([
   "captured",
   "counts",
   "readPolicy",
+  "policyMark",
   "loadUses",
   "findUser",
   "listUsers",

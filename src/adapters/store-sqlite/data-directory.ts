@@ -10,6 +10,7 @@ export interface DataDirectory {
   readonly lock: string;
   readonly pid: string;
   readonly content: string;
+  readonly policySnapshot: string;
 }
 
 /**
@@ -24,6 +25,7 @@ export function prepareDataDirectory(path: string): Result<DataDirectory, string
     lock: join(root, "lock"),
     pid: join(root, "pid"),
     content: join(root, "content"),
+    policySnapshot: join(root, "policy.snapshot"),
   };
   try {
     const made = mkdirSync(root, { recursive: true, mode: 0o700 });

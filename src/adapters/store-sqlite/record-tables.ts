@@ -27,6 +27,11 @@ export class RecordTables {
     });
   }
 
+  policyMark(version: number): string | null {
+    const row = this.#sql.policyMark.get(version);
+    return row === undefined ? null : JSON.stringify([version, row["at"], row["by"], row["command"], row["octets"]]);
+  }
+
   appendPolicy(record: PolicyRecord): number | null {
     const last = Number(this.#sql.lastVersion.get()?.["version"] ?? 0);
     if (record.version !== last + 1) return last;
@@ -82,6 +87,7 @@ function prepareAll(db: DatabaseSync) {
     readPolicy: db.prepare(
       "SELECT version, at, by, command, change FROM policy WHERE version >= ? ORDER BY version LIMIT ?",
     ),
+    policyMark: db.prepare("SELECT at, by, command, octet_length(change) AS octets FROM policy WHERE version = ?"),
     lastVersion: db.prepare("SELECT max(version) AS version FROM policy"),
     appendPolicy: db.prepare("INSERT INTO policy (version, at, by, command, change) VALUES (?, ?, ?, ?, ?)"),
     loadUses: db.prepare("SELECT entry, hits, last_used_at, last_client FROM entry_use"),

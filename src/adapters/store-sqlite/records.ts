@@ -14,12 +14,13 @@ export class SqlitePolicyLog implements PolicyLog {
     this.#thread = thread;
   }
 
-  async read(fromVersion: number): Promise<readonly PolicyRecord[]> {
+  async read(fromVersion: number, limit = Infinity): Promise<readonly PolicyRecord[]> {
     const records: PolicyRecord[] = [];
     for (let from = fromVersion; ;) {
-      const part = await this.#thread.call("readPolicy", from, ROWS_PER_CALL);
+      const rows = Math.min(ROWS_PER_CALL, limit - records.length);
+      const part = await this.#thread.call("readPolicy", from, rows);
       for (const record of part) records.push(record);
-      if (part.length < ROWS_PER_CALL) return records;
+      if (part.length < rows || records.length === limit) return records;
       from = (part.at(-1)?.version ?? from) + 1;
     }
   }

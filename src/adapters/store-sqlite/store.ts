@@ -1,11 +1,12 @@
 import type { Limits } from "../../core/base/limits.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { unreachable } from "../../core/base/assert.ts";
-import type { Clock, PolicyLog, Spool, UserStore, UseStore } from "../../flows/ports.ts";
+import type { Clock, PolicyLog, PolicySnapshots, Spool, UserStore, UseStore } from "../../flows/ports.ts";
 import { checkDatabase } from "./check.ts";
 import { ContentFiles } from "./content-files.ts";
 import { prepareDataDirectory } from "./data-directory.ts";
 import { takeLock, type LockFault } from "./lock.ts";
+import { PolicySnapshotFile } from "./policy-snapshot-file.ts";
 import { SqlitePolicyLog, SqliteUserStore, SqliteUseStore } from "./records.ts";
 import type { SchemaFault } from "./schema.ts";
 import { SqliteSpool } from "./spool.ts";
@@ -23,6 +24,7 @@ export interface StoreOptions {
 export interface Store {
   readonly spool: Spool;
   readonly policyLog: PolicyLog;
+  readonly policySnapshots: PolicySnapshots;
   readonly uses: UseStore;
   readonly users: UserStore;
   /** No queue id above it was ever kept: new ones start above it (`createQueueIds`). */
@@ -58,6 +60,7 @@ export async function openStore(options: StoreOptions): Promise<Result<Store, St
   return ok({
     spool: new SqliteSpool(thread, files, () => checkDatabase({ file: database, contentDirectory: content })),
     policyLog: new SqlitePolicyLog(thread),
+    policySnapshots: new PolicySnapshotFile(directory.value, thread),
     uses: new SqliteUseStore(thread),
     users: new SqliteUserStore(thread),
     highestQueueId,

@@ -253,6 +253,7 @@ export function inverseChange(before: CompiledPolicy, change: PolicyChange, afte
   }
 }
 
-function replacement(policy: CompiledPolicy): PolicyChange {
+/** The change that makes any policy what this one is. */
+export function replacement(policy: CompiledPolicy): PolicyChange {
   return { kind: "replace", attributes: policy.attributes, entries: Array.from(policy.entries(), asNewEntry) };
 }

@@ -139,7 +139,8 @@ function isCount(value: unknown): boolean {
 }
 
 type EncodedEntry = readonly [list: ListName, value: EncodedValue, text: string, expiresAt: number | null];
-type EncodedValue = readonly string[];
+/** A value as JSON: its kind, then its texts. */
+export type EncodedValue = readonly string[];
 
 function encodeEntry({ list, value, text, expiresAt }: NewEntry): EncodedEntry {
   return [list, encodeValue(value), text, expiresAt];
@@ -156,7 +157,7 @@ function decodeEntry(json: unknown): NewEntry {
   };
 }
 
-function encodeValue(value: EntryValue): EncodedValue {
+export function encodeValue(value: EntryValue): EncodedValue {
   switch (value.kind) {
     case "network":
       return ["network", formatNetwork(value.network)];
@@ -173,7 +174,8 @@ function encodeValue(value: EntryValue): EncodedValue {
   }
 }
 
-function decodeValue(json: unknown): EntryValue {
+/** The value again; throws where it is none. */
+export function decodeValue(json: unknown): EntryValue {
   const [kind, ...texts] = arrayOf(json, "value").map((text) => textOf(text, "value"));
   const [first = "", second, third] = texts;
   switch (kind) {
