@@ -208,13 +208,18 @@ export class Deliverer implements QueueOperations {
   #pump(): void {
     if (this.#stopping || !this.#started) return;
     const now = this.#time.now();
-    for (let slot = this.#schedule.start(now); slot >= 0; slot = this.#schedule.start(now)) void this.#run(slot);
+    while (!this.#settlement.isStuck) {
+      const slot = this.#schedule.start(now);
+      if (slot < 0) break;
+      void this.#run(slot);
+    }
     this.#setTimer(now);
   }
 
   /** One timer, for the next thing that time makes due. It is set anew only where that comes earlier than before. */
   #setTimer(now: Instant): void {
-    const at = Math.min(this.#schedule.wakeAt(), now + HEARTBEAT_MS);
+    const wakeAt = this.#settlement.isStuck ? Infinity : this.#schedule.wakeAt();
+    const at = Math.min(wakeAt, now + HEARTBEAT_MS);
     if (this.#timerAt <= at) return;
     this.#timer?.cancel();
     this.#timerAt = at;

@@ -44,6 +44,7 @@ const STORAGE_RETRY_MS = 10_000;
 export class Settlement {
   readonly #options: SettleOptions;
   #pending = 0;
+  #refused = 0;
   #stopped = false;
   #allWritten: (() => void) | null = null;
 
@@ -53,6 +54,11 @@ export class Settlement {
 
   get pending(): number {
     return this.#pending;
+  }
+
+  /** Whether outcomes wait for storage that refuses them: what would be done meanwhile would be done again after a start. */
+  get isStuck(): boolean {
+    return this.#refused > 0;
   }
 
   /** Resolves when nothing is being written, or waiting for that was given up. */
@@ -143,17 +149,28 @@ export class Settlement {
   }
 
   async #insist(write: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        await write();
-        return;
-      } catch (error) {
-        if (this.#stopped) return;
-        const text = `The queue could not be written, trying again: ${error instanceof Error ? error.message : String(error)}`;
-        this.#options.recorder.operation({ at: this.#options.clock.now(), by: "*SYSTEM", text });
-        await new Promise<void>((resolve) => this.#options.clock.after(STORAGE_RETRY_MS, resolve));
+    let isRefused = false;
+    try {
+      while (!this.#stopped) {
+        try {
+          await write();
+          return;
+        } catch (error) {
+          if (this.#stopped) return;
+          if (!isRefused) this.#refused++;
+          isRefused = true;
+          await this.#pause(error);
+        }
       }
-      if (this.#stopped) return;
+    } finally {
+      if (isRefused) this.#refused--;
     }
+  }
+
+  async #pause(error: unknown): Promise<void> {
+    const { clock, recorder } = this.#options;
+    const text = `The queue could not be written, trying again: ${error instanceof Error ? error.message : String(error)}`;
+    recorder.operation({ at: clock.now(), by: "*SYSTEM", text });
+    await new Promise<void>((resolve) => clock.after(STORAGE_RETRY_MS, resolve));
   }
 }
