@@ -2,8 +2,10 @@ import type { Chance } from "../sim/chance.ts";
 
 const SMALL_OCTETS = 8_192;
 const TIMES = 8;
-/** Linear work on the large input is far below this, quadratic work on it far above. */
+/** Linear work on the large input is mostly below this. */
 const UNSUSPICIOUS_MS = 12;
+/** Above this there is no doubt; below it, an input once more as large tells whether another way was taken or there is no end to it. */
+const BEYOND_DOUBT_MS = 100;
 const ROUNDS = 5;
 
 /**
@@ -17,6 +19,23 @@ export function growthFault(work: (input: Uint8Array) => void, input: Uint8Array
   const large = grown(input, from, to, SMALL_OCTETS * TIMES);
   if (processorMs(() => work(large)) < UNSUSPICIOUS_MS) return null;
   const small = grown(input, from, to, SMALL_OCTETS);
+  const ratio = ratioOf(work, small, large);
+  if (ratio === null || !ratio.superlinear) return null;
+  if (ratio.largeMs < BEYOND_DOUBT_MS) {
+    const huge = ratioOf(work, large, grown(input, from, to, SMALL_OCTETS * TIMES * TIMES));
+    if (huge === null || !huge.superlinear) return null;
+  }
+  const piece = JSON.stringify(Buffer.from(input.subarray(from, to)).toString("latin1"));
+  return `superlinear: ${small.length} octets of ${piece}, ${large.length} of them ${ratio.largeMs.toFixed(1)} ms`;
+}
+
+interface Ratio {
+  readonly superlinear: boolean;
+  readonly largeMs: number;
+}
+
+/** Null where the large input is nothing to speak of. */
+function ratioOf(work: (input: Uint8Array) => void, small: Uint8Array, large: Uint8Array): Ratio | null {
   let smallMs = Infinity;
   let largeMs = Infinity;
   for (let round = 0; round < ROUNDS; round++) {
@@ -28,10 +47,10 @@ export function growthFault(work: (input: Uint8Array) => void, input: Uint8Array
       largeMs,
       processorMs(() => work(large)),
     );
-    if (largeMs < UNSUSPICIOUS_MS || largeMs < smallMs * TIMES * 3) return null;
+    if (largeMs < UNSUSPICIOUS_MS) return null;
+    if (largeMs < smallMs * TIMES * 3) return { superlinear: false, largeMs };
   }
-  const piece = JSON.stringify(Buffer.from(input.subarray(from, to)).toString("latin1"));
-  return `superlinear: ${smallMs.toFixed(1)} ms for ${small.length} octets of ${piece}, ${largeMs.toFixed(1)} ms for ${large.length}`;
+  return { superlinear: true, largeMs };
 }
 
 /** The input with its octets `from` to `to` there again and again. */
