@@ -135,6 +135,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     log: store.policyLog,
     snapshots: store.policySnapshots,
     clock,
+    pause,
     limits,
     localDomains: config.localDomains,
     use: (id) => use.use(id),

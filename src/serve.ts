@@ -54,7 +54,7 @@ export async function serve(host: ServeHost): Promise<number> {
     await relay.stop();
     return 1;
   }
-  greet(relay, config, host, log);
+  await greet(relay, config, host, log);
   host.onSignal("SIGHUP", () => void reload(relay, config, host, log).catch(crash));
   log.info(`${await stopping}: stopping`);
   const deadline = systemClock.after(STOP_MS, () => {
@@ -92,7 +92,7 @@ async function waitForEnd(host: ServeHost, log: LineLog): Promise<EndSignal> {
 }
 
 /** Where it listens, who may relay, and what to try next: lines for a terminal, else one line for the log. */
-function greet(relay: Relaykeeper, config: Config, host: ServeHost, log: LineLog): void {
+async function greet(relay: Relaykeeper, config: Config, host: ServeHost, log: LineLog): Promise<void> {
   const status = relay.status();
   const { policy } = relay.operations;
   const allow = policy.attributes().ALWRLY;
@@ -109,7 +109,7 @@ function greet(relay: Relaykeeper, config: Config, host: ServeHost, log: LineLog
     ...(http.address ? [`  Health    http://${formatSocketAddress(http.address)}/health/ready`] : []),
     `  Data      ${status.dataDirectory}`,
     `  Delivery  ${DELIVERY[delivery.mode]}`,
-    `  Relay     ALWRLY(${allow}): ${describeRelay(policy, systemClock.now())}`,
+    `  Relay     ALWRLY(${allow}): ${await describeRelay(policy)}`,
     "",
     ...(allow === "*NONE" ? NEXT : [`  npx relaykeeper status   says how it is.`]),
     "",

@@ -1,10 +1,11 @@
 import { err, ok, type Result } from "../core/base/result.ts";
+import type { Steps } from "../core/base/steps.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import { analyse, analyseEntry } from "../core/policy/analyse.ts";
-import { applyChange, inverseChange, replacement, type Changed } from "../core/policy/change.ts";
+import { applyChange, applyInSteps, inverseChange, replacement, type Changed } from "../core/policy/change.ts";
 import { describeChange } from "../core/policy/change-words.ts";
-import { emptyPolicy, type CompiledPolicy, type PolicySettings } from "../core/policy/compile.ts";
+import { emptyPolicy, networksOf, type CompiledPolicy, type PolicySettings } from "../core/policy/compile.ts";
 import type { Finding } from "../core/policy/finding.ts";
 import { wideOpening } from "../core/policy/opening.ts";
 import type {
@@ -16,15 +17,19 @@ import type {
   PolicyChange,
   PolicyRecord,
 } from "../core/policy/policy.ts";
+import { relayFigures, type RelayFigures } from "../core/policy/relay-figures.ts";
 import { decodeSnapshot, type NewestChange, type Snapshot } from "../core/policy/snapshot.ts";
 import type { ChangeAnswer, ChangeRefusal, ChangeRequest, PolicyOperations } from "./operations.ts";
 import type { Clock, EntryUse, PolicyLog, PolicySnapshots } from "./ports.ts";
+import { inSlices } from "./slices.ts";
 
 export interface PolicyKeeperOptions {
   readonly log: PolicyLog;
   /** Where there is one, a start folds only what the log has beyond it. */
   readonly snapshots?: Pick<PolicySnapshots, "load">;
   readonly clock: Pick<Clock, "now">;
+  /** Lets everything else have its turn; long work takes it now and then. */
+  readonly pause?: () => Promise<void>;
   readonly limits: { readonly policyEntries: number };
   readonly localDomains: readonly Domain[];
   /** Use of an entry, null where it was never used. */
@@ -47,6 +52,13 @@ interface Newest extends NewestChange {
   readonly before: CompiledPolicy | null;
 }
 
+/** Figures of a list, as long as they hold. */
+interface KnownFigures {
+  readonly policy: CompiledPolicy;
+  readonly at: Instant;
+  readonly figures: RelayFigures;
+}
+
 /** Records that are in memory at once while the log is read. */
 const RECORDS_AT_ONCE = 1_000;
 
@@ -60,6 +72,7 @@ export class PolicyKeeper implements PolicyOperations {
   #policy: CompiledPolicy;
   #newest: Newest | null = null;
   #snapshotVersion = 0;
+  readonly #figures = new Map<ListName, KnownFigures>();
   /** Settles when the change before the next one has ended. */
   #turn: Promise<unknown> = Promise.resolve();
   readonly #listeners = new Set<(policy: CompiledPolicy) => void>();
@@ -101,6 +114,10 @@ export class PolicyKeeper implements PolicyOperations {
     return Array.from(this.#policy.entries(list));
   }
 
+  walk(list?: ListName): Iterable<Entry> {
+    return this.#policy.entries(list);
+  }
+
   entry(id: EntryId): Entry | null {
     return this.#policy.entry(id);
   }
@@ -114,8 +131,30 @@ export class PolicyKeeper implements PolicyOperations {
     return this.#options.use(id);
   }
 
-  analyse(): readonly Finding[] {
-    return analyse(this.#policy, this.#options.clock.now());
+  analyse(): Promise<readonly Finding[]> {
+    return this.#inSlices(analyse(this.#policy, this.#options.clock.now()));
+  }
+
+  covering(list: ListName, value: EntryValue): Entry | null {
+    if (value.kind !== "network") return null;
+    const now = this.#options.clock.now();
+    const policy = this.#policy;
+    let found: EntryId | null = null;
+    networksOf(policy, list)?.covering(value.network, (id) => {
+      if (policy.table.endOf(id) > now) found = id;
+      return found === null;
+    });
+    return found === null ? null : policy.entry(found);
+  }
+
+  async relayFigures(list: "*ACCEPT" | "*NEAR"): Promise<RelayFigures> {
+    const now = this.#options.clock.now();
+    const known = this.#figures.get(list);
+    const policy = this.#policy;
+    if (known?.policy === policy && now >= known.at && now < known.figures.until) return known.figures;
+    const figures = await this.#inSlices(relayFigures(policy, list, now));
+    this.#figures.set(list, { policy, at: now, figures });
+    return figures;
   }
 
   /** The newest first. */
@@ -124,9 +163,9 @@ export class PolicyKeeper implements PolicyOperations {
     return records.slice(-limit).reverse();
   }
 
-  preview(request: ChangeRequest): Result<ChangeAnswer, ChangeRefusal> {
-    const judged = this.#judge(request, this.#options.clock.now());
-    return judged.ok ? ok(this.#answer(request.change, judged.value)) : judged;
+  async preview(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {
+    const judged = await this.#judge(this.#policy, request, this.#options.clock.now());
+    return judged.ok ? ok(await this.#answer(request.change, judged.value)) : judged;
   }
 
   change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {
@@ -154,7 +193,7 @@ export class PolicyKeeper implements PolicyOperations {
 
   async #change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {
     const at = this.#options.clock.now();
-    const judged = this.#judge(request, at);
+    const judged = await this.#judge(this.#policy, request, at);
     if (!judged.ok) return judged;
     const { change, command, by } = request;
     const changed = judged.value;
@@ -167,23 +206,33 @@ export class PolicyKeeper implements PolicyOperations {
     this.#swap(changed.policy, record);
     const meaning = describeChange(change, changed);
     this.#options.record({ at, version: record.version, by, command, meaning });
-    return ok(this.#answer(change, changed));
+    return ok(await this.#answer(change, changed));
   }
 
-  /** What the change would make of the present policy, or why it is refused. */
-  #judge({ change, by, confirmed }: ChangeRequest, now: Instant): Result<Changed, ChangeRefusal> {
-    const changed = applyChange(this.#policy, change, { at: now, by });
+  /** What the change would make of the policy, or why it is refused. */
+  async #judge(
+    policy: CompiledPolicy,
+    { change, by, confirmed }: ChangeRequest,
+    now: Instant,
+  ): Promise<Result<Changed, ChangeRefusal>> {
+    const changed = await this.#inSlices(applyInSteps(policy, change, { at: now, by }));
     if (!changed.ok || confirmed) return changed;
-    const opening = wideOpening(this.#policy, changed.value.policy, now);
+    const opening = await this.#inSlices(wideOpening(policy, changed.value.policy, now));
     return opening === null ? changed : err({ kind: "needs-confirmation", ...opening });
   }
 
-  #answer(change: PolicyChange, { policy, entry }: Changed): ChangeAnswer {
+  async #answer(change: PolicyChange, { policy, entry }: Changed): Promise<ChangeAnswer> {
     const now = this.#options.clock.now();
     const { version } = policy;
-    if (change.kind === "replace") return { version, entry: null, findings: analyse(policy, now) };
+    if (change.kind === "replace")
+      return { version, entry: null, findings: await this.#inSlices(analyse(policy, now)) };
     const stays = entry !== null && change.kind !== "remove-entry";
     return { version, entry, findings: stays ? analyseEntry(policy, entry, now) : [] };
+  }
+
+  #inSlices<R>(steps: Steps<R>): Promise<R> {
+    const { clock, pause = async () => undefined } = this.#options;
+    return inSlices({ now: () => clock.now(), pause }, steps);
   }
 
   /** The present policy, as a later start may take it over. */

@@ -9,6 +9,7 @@ import type { IpAddress } from "../core/mail/ip.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import type { Decision } from "../core/policy/decision.ts";
 import type { Finding } from "../core/policy/finding.ts";
+import type { RelayFigures } from "../core/policy/relay-figures.ts";
 import type {
   Attributes,
   Entry,
@@ -57,16 +58,22 @@ export interface PolicyOperations {
   attributes(): Attributes;
   /** Entries of one list or of all, sorted: by list, then address or name. Expired ones too. */
   entries(list?: ListName): readonly Entry[];
+  /** The same one after the other, as they are at this moment: for long lists. */
+  walk(list?: ListName): Iterable<Entry>;
   entry(id: EntryId): Entry | null;
   /** The entry of the list with this value; a *HOSTAUTH entry by its host alone. Expired ones too. */
   find(list: ListName, value: EntryValue): Entry | null;
   change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>>;
   /** What `change` would answer, without doing it. */
-  preview(request: ChangeRequest): Result<ChangeAnswer, ChangeRefusal>;
+  preview(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>>;
   /** Makes the policy what it was before the newest change, as a new version; `null` when there is nothing to undo. */
   undo(by: string, confirmed: boolean): Promise<Result<ChangeAnswer, ChangeRefusal> | null>;
   history(limit: number): Promise<readonly PolicyRecord[]>;
-  analyse(): readonly Finding[];
+  analyse(): Promise<readonly Finding[]>;
+  /** The narrowest entry of the list that has not ended and covers all addresses of the value; null where there is none. */
+  covering(list: ListName, value: EntryValue): Entry | null;
+  /** Who may relay by the list now. */
+  relayFigures(list: "*ACCEPT" | "*NEAR"): Promise<RelayFigures>;
   use(id: EntryId): EntryUse | null;
 }
 

@@ -15,8 +15,10 @@ import { inSlices } from "./slices.ts";
 export async function exportPolicy(operations: Operations, all = false): Promise<string> {
   const { policy } = operations;
   const lines: string[] = [];
-  const steps = formatPolicy(policy.attributes(), policy.entries(), all);
-  await inSlices(operations, steps, (line) => lines.push(line));
+  const steps = formatPolicy(policy.attributes(), policy.walk(), all);
+  await inSlices(operations, steps, (line) => {
+    if (line !== undefined) lines.push(line);
+  });
   return `${lines.join("\n")}\n`;
 }
 
@@ -47,7 +49,7 @@ export async function applyPolicy(
     return { ok: refusal.severity < 30, messages: [refusal], output: "", value: null };
   }
   const { version, findings } = changed.value;
-  const what = `${counted(lines.length, "difference")}. ${describeRelay(policy, operations.now())}`;
+  const what = `${counted(lines.length, "difference")}. ${await describeRelay(policy)}`;
   const messages = [message("SMR0701", what, String(version)), ...findingMessages(findings)];
   const shown = lines.slice(0, SHOWN_MAX);
   const more = lines.length > shown.length ? `\n/* and ${formatCount(lines.length - shown.length)} more */` : "";
@@ -70,7 +72,7 @@ export async function checkPolicyFile(operations: Operations, text: string): Pro
   if (!parsed.ok) return parsed.result;
   const { change } = parsed.value;
   const right = message("SMR0708", counted(change.entries.length, "entry", "entries"));
-  const preview = operations.policy.preview({ change, command: "policy check", by: "", confirmed: true });
+  const preview = await operations.policy.preview({ change, command: "policy check", by: "", confirmed: true });
   if (!preview.ok) {
     const refusal = refusalMessage(preview.error, "");
     if (refusal.severity >= 30) return { ok: false, messages: [refusal], output: "", value: null };
@@ -106,7 +108,7 @@ async function differences(
   change: PolicyChange & { kind: "replace" },
 ): Promise<readonly string[]> {
   const { policy } = operations;
-  const before = { attributes: policy.attributes(), entries: policy.entries() };
+  const before = { attributes: policy.attributes(), entries: policy.walk() };
   const lines: string[] = [];
   await inSlices(operations, diffPolicy(before, change), (line) => {
     if (line !== undefined) lines.push(line);

@@ -14,12 +14,12 @@ export async function showStatus(operations: Operations): Promise<CommandResult>
   return {
     ok: true,
     messages: [],
-    output: describeStatus(operations, status, queue),
+    output: await describeStatus(operations, status, queue),
     value: statusJson(operations, status, queue),
   };
 }
 
-function describeStatus(operations: Operations, status: ServerStatus, queue: QueueSummary): string {
+async function describeStatus(operations: Operations, status: ServerStatus, queue: QueueSummary): Promise<string> {
   const { policy } = operations;
   const fact = (label: string, value: string): string =>
     `${label === "" ? "".padEnd(26) : leader(label, 26)}${printable(value, 200)}`;
@@ -29,7 +29,7 @@ function describeStatus(operations: Operations, status: ServerStatus, queue: Que
     fact("Name", status.hostname),
     fact("Local domains", status.localDomains.length === 0 ? "none" : status.localDomains.join(", ")),
     fact("Relay", `ALWRLY(${policy.attributes().ALWRLY}), policy version ${policy.version()}`),
-    fact("", describeRelay(policy, operations.now())),
+    fact("", await describeRelay(policy)),
     fact("Delivery", status.deliveryMode),
     fact("Queue", describeQueue(queue)),
     ...(queue.oldestAt === null ? [] : [fact("Oldest message", formatInstant(queue.oldestAt))]),

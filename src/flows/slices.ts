@@ -1,9 +1,9 @@
 import type { Operations } from "./operations.ts";
 
 /** Work goes on for so long before everything else has its turn. */
-const SLICE_MS = 20;
+const SLICE_MS = 5;
 /** Steps between two looks at the clock. */
-const STEPS = 64;
+const STEPS = 8;
 
 /** Takes the steps of long work one after the other, in slices: mail flows in between. Gives back what the work came to. */
 export async function inSlices<T, R>(

@@ -1,3 +1,4 @@
+import { finish } from "../../src/core/base/steps.ts";
 import { parsePolicy } from "../../src/core/cl/policy-text.ts";
 import { parseDomain, type Domain } from "../../src/core/mail/domain.ts";
 import { compileEntries, CompiledPolicy, emptyPolicy } from "../../src/core/policy/compile.ts";
@@ -33,7 +34,7 @@ export class TestPolicy {
     if (!parsed.ok) throw new Error(`${command}: ${parsed.error.map(({ message }) => message.text).join("; ")}`);
     const { change } = parsed.value;
     const entries = change.entries.map((entry, i) => ({ ...entry, id: i + 1, addedBy: "test", addedAt: 0 }));
-    const compiled = compileEntries(entries);
+    const compiled = finish(compileEntries(entries));
     if ("twice" in compiled) throw new Error(`${command}: entry ${compiled.twice} stands there twice`);
     this.#compiled = new CompiledPolicy({
       settings: this.#compiled.settings,

@@ -64,7 +64,8 @@ const operations = {
     version: () => 42,
     attributes: () => DEFAULT_ATTRIBUTES,
     entries: () => [],
-    analyse: () => [],
+    walk: () => [],
+    analyse: async () => [],
     history: async () => [],
   },
   queue: {

@@ -1,3 +1,4 @@
+import type { Steps } from "../base/steps.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import { formatEntryValue } from "../policy/coverage.ts";
 import { LIST_NAMES, type EntryValue, type NewEntry } from "../policy/policy.ts";
@@ -6,8 +7,47 @@ import { LIST_NAMES, type EntryValue, type NewEntry } from "../policy/policy.ts"
 export type NamedEntry = Pick<NewEntry, "list" | "value">;
 
 /** By list, then names, then addresses by number, wider networks before what is in them. */
-export function sortEntries<E extends NamedEntry>(entries: readonly E[]): readonly E[] {
-  return [...entries].sort(compareEntries);
+export function* sortEntries<E extends NamedEntry>(entries: readonly E[]): Steps<readonly E[]> {
+  let from: E[] = [];
+  for (let at = 0; at < entries.length; at += RUN_ENTRIES) {
+    for (const entry of entries.slice(at, at + RUN_ENTRIES).sort(compareEntries)) from.push(entry);
+    yield;
+  }
+  for (let run = RUN_ENTRIES; run < from.length; run *= 2) {
+    const to: E[] = [];
+    for (let at = 0; at < from.length; at += 2 * run) yield* merge(from, at, at + run, at + 2 * run, to);
+    from = to;
+  }
+  return from;
+}
+
+/** So many are sorted in one step, or brought together in one. */
+const RUN_ENTRIES = 512;
+
+/** Puts two sorted runs that stand one behind the other into `to`, as one. */
+function* merge<E extends NamedEntry>(
+  from: readonly E[],
+  at: number,
+  middle: number,
+  end: number,
+  to: E[],
+): Steps<void> {
+  let left = at;
+  let right = Math.min(middle, from.length);
+  const leftEnd = right;
+  const rightEnd = Math.min(end, from.length);
+  for (let taken = 1; left < leftEnd || right < rightEnd; taken++) {
+    const one = left < leftEnd ? from[left] : undefined;
+    const other = right < rightEnd ? from[right] : undefined;
+    if (one !== undefined && (other === undefined || compareEntries(one, other) <= 0)) {
+      to.push(one);
+      left++;
+    } else if (other !== undefined) {
+      to.push(other);
+      right++;
+    }
+    if (taken % RUN_ENTRIES === 0) yield;
+  }
 }
 
 /** The order of `sortEntries`; 0 is the same entry. */

@@ -5,7 +5,7 @@ import { formatAddCommand, formatEntryParameters, formatExactInstant, quote, SEA
 
 interface WholePolicy {
   readonly attributes: Attributes;
-  readonly entries: readonly NewEntry[];
+  readonly entries: Iterable<NewEntry>;
 }
 
 /**
@@ -15,8 +15,8 @@ interface WholePolicy {
 export function* diffPolicy(before: WholePolicy, after: WholePolicy): Generator<string | undefined> {
   const attributes = formatAttributes(changedAttributes(before.attributes, after.attributes));
   if (attributes !== "") yield `CHGSMTPA ${attributes}`;
-  const old = sortEntries(before.entries);
-  const wanted = sortEntries(after.entries);
+  const old = yield* sorted(before.entries);
+  const wanted = yield* sorted(after.entries);
   const changed: string[] = [];
   const added: NewEntry[] = [];
   let next = 0;
@@ -38,6 +38,15 @@ export function* diffPolicy(before: WholePolicy, after: WholePolicy): Generator<
   yield* changed;
   for (const entry of added) yield formatAddCommand(entry);
   for (const entry of wanted.slice(next)) yield formatAddCommand(entry);
+}
+
+function* sorted(entries: Iterable<NewEntry>): Generator<undefined, readonly NewEntry[]> {
+  const all: NewEntry[] = [];
+  for (const entry of entries) {
+    all.push(entry);
+    yield;
+  }
+  return yield* sortEntries(all);
 }
 
 /** The parameters that name an entry; those of *HOSTAUTH without its secret. */

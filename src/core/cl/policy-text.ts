@@ -1,4 +1,5 @@
 import { err, ok, type Result } from "../base/result.ts";
+import { finish, type Steps } from "../base/steps.ts";
 import type { Instant } from "../base/time.ts";
 import { formatEntryValue } from "../policy/coverage.ts";
 import { DEFAULT_ATTRIBUTES, type Attributes, type NewEntry, type PolicyChange } from "../policy/policy.ts";
@@ -10,7 +11,7 @@ import {
   type AttributeName,
 } from "./attribute-values.ts";
 import { readCommand } from "./command.ts";
-import { compareEntries, sortEntries } from "./entry-order.ts";
+import { compareEntries, sortEntries, type NamedEntry } from "./entry-order.ts";
 import { formatAddCommand } from "./entry-text.ts";
 import { readNewEntry, type Sealing } from "./entry-value.ts";
 import { message, type Diagnostic, type Message } from "./messages.ts";
@@ -18,19 +19,25 @@ import { placeOf, splitSource, type Place, type SourceCommand } from "./source.t
 
 /**
  * The lines of a policy as a file: CHGSMTPA for what is not as in a new policy (ALWRLY always), one attribute a line, then ADDSMTPLE
- * for each entry. The order is stable, so that a file changes only where the policy did. `all` writes every attribute.
+ * for each entry. The order is stable, so that a file changes only where the policy did. `all` writes every attribute. An `undefined`
+ * between them is a step without a line, so that whoever asks can pause.
  */
 export function* formatPolicy(
   attributes: Attributes,
-  entries: readonly NewEntry[],
+  entries: Iterable<NewEntry>,
   all = false,
-): Generator<string, void> {
+): Generator<string | undefined, void> {
   for (const name of ATTRIBUTE_NAMES) {
     if (all || name === "ALWRLY" || !isDefault(name, attributes)) {
       yield `CHGSMTPA ${formatAttributes({ [name]: attributes[name] })}`;
     }
   }
-  for (const entry of sortEntries(entries)) yield formatAddCommand(entry);
+  const gathered: NewEntry[] = [];
+  for (const entry of entries) {
+    gathered.push(entry);
+    yield undefined;
+  }
+  for (const entry of yield* sortEntries(gathered)) yield formatAddCommand(entry);
 }
 
 function isDefault(name: AttributeName, attributes: Attributes): boolean {
@@ -60,8 +67,7 @@ export function parsePolicy(
   now: Instant,
   sealing: Sealing | null,
 ): Result<ParsedPolicy, readonly FileFault[]> {
-  const steps = readPolicy(text, now, sealing);
-  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+  return finish(readPolicy(text, now, sealing));
 }
 
 /** `parsePolicy` a command at a time, so that whoever reads a large file can pause. */
@@ -69,14 +75,14 @@ export function* readPolicy(
   text: string,
   now: Instant,
   sealing: Sealing | null,
-): Generator<void, Result<ParsedPolicy, readonly FileFault[]>> {
+): Steps<Result<ParsedPolicy, readonly FileFault[]>> {
   const reader = new PolicyReader(now, sealing);
   for (const source of splitSource(text)) {
     reader.read(source);
     if (reader.faults.length >= FAULTS_MAX) break;
     yield;
   }
-  return reader.result();
+  return yield* reader.result();
 }
 
 class PolicyReader {
@@ -108,8 +114,8 @@ class PolicyReader {
     }
   }
 
-  result(): Result<ParsedPolicy, readonly FileFault[]> {
-    this.#findTwice();
+  *result(): Steps<Result<ParsedPolicy, readonly FileFault[]>> {
+    yield* this.#findTwice();
     if (this.faults.length > 0) {
       return err(this.faults.sort((a, b) => a.line - b.line || a.column - b.column).slice(0, FAULTS_MAX));
     }
@@ -141,11 +147,15 @@ class PolicyReader {
   }
 
   /** The same entries stand together once they are sorted, each behind the one of the line before it. */
-  #findTwice(): void {
-    const placed = this.#entries.map(({ list, value }, i) => ({ list, value, line: this.#lines[i] ?? 0 }));
-    const sorted = sortEntries(placed);
-    let first = sorted[0];
-    for (const entry of sorted.slice(1)) {
+  *#findTwice(): Steps<void> {
+    const placed: (NamedEntry & { readonly line: number })[] = [];
+    for (const [i, { list, value }] of this.#entries.entries()) {
+      placed.push({ list, value, line: this.#lines[i] ?? 0 });
+      yield;
+    }
+    let first: (typeof placed)[number] | undefined;
+    for (const entry of yield* sortEntries(placed)) {
+      yield;
       if (first && compareEntries(first, entry) === 0) {
         const names = [formatEntryValue(entry.value), entry.list, String(first.line)];
         this.faults.push({ line: entry.line, column: 1, message: message("SMR0703", ...names) });

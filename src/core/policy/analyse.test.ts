@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { domain } from "../../../tests/policy/scene.ts";
+import { finish } from "../base/steps.ts";
 import { ipv4 } from "../mail/ip.ts";
 import { networkOf, parseCidr } from "../mail/network.ts";
 import { analyse, analyseEntry } from "./analyse.ts";
@@ -35,7 +36,7 @@ function short(finding: Finding): string {
 }
 
 function found(policy: CompiledPolicy, now = 0): string[] {
-  return analyse(policy, now).map(short).sort();
+  return finish(analyse(policy, now)).map(short).sort();
 }
 
 suite("analyse()", () => {
@@ -124,7 +125,7 @@ suite("analyse()", () => {
       let best = Infinity;
       for (let run = 0; run < 3; run++) {
         const begun = process.cpuUsage().user;
-        analyse(policy, 0);
+        finish(analyse(policy, 0));
         best = Math.min(best, process.cpuUsage().user - begun);
       }
       return best;

@@ -1,3 +1,4 @@
+import type { Steps } from "../base/steps.ts";
 import type { Instant } from "../base/time.ts";
 import { addressCount, type Network } from "../mail/network.ts";
 import { networksOf, type CompiledPolicy } from "./compile.ts";
@@ -6,13 +7,14 @@ import { isWide, type NetworkSet } from "./network-set.ts";
 import type { Entry, EntryId } from "./policy.ts";
 
 /** What there is to know about every entry. Near linear: a search for each entry. */
-export function analyse(policy: CompiledPolicy, now: Instant): readonly Finding[] {
+export function* analyse(policy: CompiledPolicy, now: Instant): Steps<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const entry of policy.entries()) {
     // A contradiction is told once, by the entry that it takes something from.
     for (const finding of analyseEntry(policy, entry, now)) {
       if (finding.kind !== "contradicts" || entry.list !== "*REJECT") findings.push(finding);
     }
+    yield;
   }
   return findings;
 }

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from "../base/result.ts";
+import { finish, type Steps } from "../base/steps.ts";
 import type { Instant } from "../base/time.ts";
 import {
   CompiledPolicy,
@@ -46,6 +47,15 @@ export interface Stamp {
  * and an edit of one entry shares with it all but a few thousand octets.
  */
 export function applyChange(policy: CompiledPolicy, change: PolicyChange, stamp: Stamp): Result<Changed, ChangeFault> {
+  return finish(applyInSteps(policy, change, stamp));
+}
+
+/** The same a step at a time, for changes of many entries. */
+export function* applyInSteps(
+  policy: CompiledPolicy,
+  change: PolicyChange,
+  stamp: Stamp,
+): Steps<Result<Changed, ChangeFault>> {
   switch (change.kind) {
     case "set-attributes":
       return setAttributes(policy, change.attributes);
@@ -56,7 +66,7 @@ export function applyChange(policy: CompiledPolicy, change: PolicyChange, stamp:
     case "change-entry":
       return changeEntry(policy, change);
     case "replace":
-      return replace(policy, change.attributes, change.entries, stamp);
+      return yield* replace(policy, change.attributes, change.entries, stamp);
   }
 }
 
@@ -187,12 +197,12 @@ function networks(list: ListName, set: PolicyParts["accept"] | undefined): Parti
 }
 
 /** policy apply: entries that stay keep id, adder and time; text and end become what is wanted. */
-function replace(
+function* replace(
   policy: CompiledPolicy,
   attributes: Attributes,
   wanted: readonly NewEntry[],
   stamp: Stamp,
-): Result<Changed, ChangeFault> {
+): Steps<Result<Changed, ChangeFault>> {
   const { entriesMax } = policy.settings;
   if (wanted.length > entriesMax) return err({ kind: "too-many-entries", entriesMax });
   const kept = new Map<EntryId, Entry>();
@@ -210,11 +220,12 @@ function replace(
       changed ||=
         before.text !== item.text || before.expiresAt !== item.expiresAt || !sameValue(before.value, item.value);
     }
+    yield;
   }
   if (!changed && added.length === 0 && kept.size === policy.table.size) return err({ kind: "nothing-to-change" });
   const entries = Array.from(kept.values()).sort((a, b) => a.id - b.id);
   for (const entry of added) entries.push(entry);
-  const compiled = compileEntries(entries);
+  const compiled = yield* compileEntries(entries);
   if ("twice" in compiled) {
     const entry = entries.find(({ id }) => id === compiled.twice);
     return entry === undefined ? err({ kind: "entry-not-found" }) : err({ kind: "duplicate-entry", entry });

@@ -1,3 +1,4 @@
+import type { Steps } from "../base/steps.ts";
 import type { Instant } from "../base/time.ts";
 import type { Domain } from "../mail/domain.ts";
 import { sameAddress, type IpAddress } from "../mail/ip.ts";
@@ -170,7 +171,7 @@ export function emptyPolicy(settings: PolicySettings): CompiledPolicy {
 type CompiledEntries = MatchingSets & Pick<PolicyParts, "table" | "others">;
 
 /** The sets and the table of many entries at once, in ascending order of their ids; or an entry whose value one before it has too. */
-export function compileEntries(entries: readonly Entry[]): CompiledEntries | { readonly twice: EntryId } {
+export function* compileEntries(entries: readonly Entry[]): Steps<CompiledEntries | { readonly twice: EntryId }> {
   const builders = {
     accept: new NetworkSetBuilder(),
     reject: new NetworkSetBuilder(),
@@ -190,14 +191,15 @@ export function compileEntries(entries: readonly Entry[]): CompiledEntries | { r
       if (others.has(key)) return { twice: id };
       others.set(key, entry);
     }
+    yield;
   }
-  const accept = builders.accept.build();
-  const reject = builders.reject.build();
-  const nearNetworks = builders.nearNetworks.build();
+  const accept = yield* builders.accept.build();
+  const reject = yield* builders.reject.build();
+  const nearNetworks = yield* builders.nearNetworks.build();
   if ("twice" in accept) return accept;
   if ("twice" in reject) return reject;
   if ("twice" in nearNetworks) return nearNetworks;
-  return { table: EntryTable.of(entries), accept, reject, nearNetworks, nearDomains, others };
+  return { table: yield* EntryTable.of(entries), accept, reject, nearNetworks, nearDomains, others };
 }
 
 /** The set that has the networks of a list. */

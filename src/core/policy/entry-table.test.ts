@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { Chance } from "../../../tests/policy/random.ts";
 import { address, domain, randomNetwork } from "../../../tests/policy/scene.ts";
+import { finish } from "../base/steps.ts";
 import { EntryTable } from "./entry-table.ts";
 import type { Entry, EntryValue } from "./policy.ts";
 
@@ -63,7 +64,7 @@ suite("EntryTable", () => {
     const entries: Entry[] = [];
     for (let id = 1; id < 20_000; id += 1 + chance.below(chance.once(9) ? 900 : 3))
       entries.push(randomEntry(chance, id));
-    const built = EntryTable.of(entries);
+    const built = finish(EntryTable.of(entries));
     assert.equal(built.size, entries.length);
     assert.deepEqual([...built.entries()], entries);
   });

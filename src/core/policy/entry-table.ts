@@ -1,3 +1,4 @@
+import type { Steps } from "../base/steps.ts";
 import type { Instant } from "../base/time.ts";
 import {
   entryAt,
@@ -30,7 +31,7 @@ export class EntryTable {
   }
 
   /** Of entries in ascending order of their ids. */
-  static of(entries: Iterable<Entry>): EntryTable {
+  static *of(entries: Iterable<Entry>): Steps<EntryTable> {
     const pages: (EntryPage | null)[] = [];
     let size = 0;
     let builder = new PageBuilder(null);
@@ -41,6 +42,7 @@ export class EntryTable {
         setPage(pages, pageNumber, builder.finish());
         builder = new PageBuilder(null);
         pageNumber = number;
+        yield;
       }
       builder.add(entry);
       size++;

@@ -1,3 +1,4 @@
+import type { Steps } from "../base/steps.ts";
 import type { Network } from "../mail/network.ts";
 import { MARK_EXPIRES, rowPlace, sealBlock, type Width } from "./address-block.ts";
 import { LEAF_MAX, openLeaf, type NetworkLeaf } from "./network-leaf.ts";
@@ -18,9 +19,9 @@ export class NetworkSetBuilder {
   }
 
   /** The set; or the entry whose network another one has too, where there is such. */
-  build(): NetworkSet | { readonly twice: EntryId } {
-    const ipv4 = this.#ipv4.build();
-    const ipv6 = this.#ipv6.build();
+  *build(): Steps<NetworkSet | { readonly twice: EntryId }> {
+    const ipv4 = yield* this.#ipv4.build();
+    const ipv6 = yield* this.#ipv6.build();
     if (!(ipv4 instanceof NetworkTree)) return ipv4;
     return ipv6 instanceof NetworkTree ? new NetworkSet(ipv4, ipv6, this.#wide) : ipv6;
   }
@@ -55,16 +56,18 @@ class TreeBuilder {
     this.#ids = grown(this.#ids);
   }
 
-  build(): NetworkTree | { readonly twice: EntryId } {
+  *build(): Steps<NetworkTree | { readonly twice: EntryId }> {
     const width = this.#width;
-    const order = this.#order();
+    const order = yield* this.#order();
     const leaves: NetworkLeaf[] = [];
     for (let from = 0, to = 0; from < order.length; from = to) {
       to = Math.min(from + LEAF_FILL, order.length);
       while (to < order.length && this.#sameBase(order[to - 1]!, order[to]!)) to++;
       leaves.push(this.#leaf(order, from, to));
+      yield;
     }
     for (let i = 1; i < order.length; i++) {
+      if (i % LEAF_FILL === 0) yield;
       const prefix = this.#marks[order[i]!]! & 0xff;
       if (this.#sameBase(order[i - 1]!, order[i]!) && (this.#marks[order[i - 1]!]! & 0xff) === prefix) {
         return { twice: Math.max(this.#ids[order[i - 1]!]!, this.#ids[order[i]!]!) };
@@ -74,15 +77,16 @@ class TreeBuilder {
   }
 
   /** The places of the networks in order of base, then prefix. */
-  #order(): Uint32Array {
+  *#order(): Steps<Uint32Array> {
     const count = this.#count;
     const columns = [this.#marks.slice(0, count).map((mark) => mark & 0xff)];
     for (let w = this.#width - 1; w >= 0; w--) {
       const column = new Uint32Array(count);
       for (let i = 0; i < count; i++) column[i] = this.#words[i * this.#width + w]!;
       columns.push(column);
+      yield;
     }
-    return sortedOrder(columns, count);
+    return yield* sortedOrder(columns, count);
   }
 
   #leaf(order: Uint32Array, from: number, to: number): NetworkLeaf {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { address, bitsOf, randomAddress, randomNetwork } from "../../../tests/policy/scene.ts";
 import { Chance } from "../../../tests/policy/random.ts";
+import { finish } from "../base/steps.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import { contains, formatNetwork, networkOf, parseCidr, type Network } from "../mail/network.ts";
 import { NetworkSet } from "./network-set.ts";
@@ -20,7 +21,7 @@ function setFrom(
 ): NetworkSet {
   const builder = new NetworkSetBuilder();
   for (const { network: each, id, expires } of rows) builder.add(each, id, expires);
-  const set = builder.build();
+  const set = finish(builder.build());
   assert.ok(set instanceof NetworkSet);
   return set;
 }
@@ -126,7 +127,7 @@ suite("NetworkSet", () => {
     const all = [...rows.values()];
     const again = new NetworkSetBuilder();
     for (const row of [...all, { ...all[77]!, id: 9_999 }]) again.add(row.network, row.id, false);
-    assert.deepEqual(again.build(), { twice: 9_999 });
+    assert.deepEqual(finish(again.build()), { twice: 9_999 });
     const built = setFrom(all);
     const grown = all.reduce((set, row) => set.with(row.network, row.id, false), NetworkSet.EMPTY);
     assert.deepEqual([...built.ids()], [...grown.ids()]);

@@ -46,6 +46,12 @@ export class NetworkSet {
     return this.ipv4.count + this.ipv6.count;
   }
 
+  /** Only the networks of one family. */
+  ofFamily(family: 4 | 6): NetworkSet {
+    const { ipv4, ipv6 } = NetworkSet.EMPTY;
+    return family === 4 ? new NetworkSet(this.ipv4, ipv6, []) : new NetworkSet(ipv4, this.ipv6, []);
+  }
+
   /**
    * The entry of the narrowest network that contains the address and has not ended at `now`, or 0. IPv4 and IPv6 never match
    * each other; mapped addresses were made IPv4 when they were read.

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { Chance } from "../../../tests/policy/random.ts";
-import { domain } from "../../../tests/policy/scene.ts";
-import { parseCidr } from "../mail/network.ts";
-import { countOf, union, without, type AddressRange, type AddressRanges } from "./address-ranges.ts";
+import { address, domain } from "../../../tests/policy/scene.ts";
+import { finish } from "../base/steps.ts";
+import type { IpAddress } from "../mail/ip.ts";
+import { networkOf, parseCidr } from "../mail/network.ts";
+import { countAddresses } from "./address-count.ts";
 import { applyChange } from "./change.ts";
 import { emptyPolicy, type CompiledPolicy } from "./compile.ts";
+import { NetworkSet } from "./network-set.ts";
 import { wideOpening } from "./opening.ts";
 import type { Attributes, EntryValue, ListName, PolicyChange } from "./policy.ts";
 
@@ -35,7 +38,7 @@ const ALL4 = 1n << 32n;
 const ALL6 = 1n << 128n;
 
 function letsIn(before: CompiledPolicy, next: CompiledPolicy, now = 0): bigint | null {
-  return wideOpening(before, next, now)?.letsIn ?? null;
+  return finish(wideOpening(before, next, now))?.letsIn ?? null;
 }
 
 suite("wideOpening()", () => {
@@ -97,36 +100,40 @@ suite("wideOpening()", () => {
   });
 });
 
-suite("ranges of addresses", () => {
-  test("union(), without() and countOf() agree with sets of numbers", () => {
+suite("countAddresses()", () => {
+  test("agrees with looking at each address of a small room, whatever nests in whatever", () => {
     const chance = new Chance(3);
-    const some = (): [AddressRanges, Set<number>] => {
-      const numbers = new Set<number>();
-      let ranges: AddressRanges = [];
-      for (let i = chance.below(6); i > 0; i--) {
-        const first = chance.below(40);
-        const last = first + chance.below(6);
-        for (let n = first; n <= last; n++) numbers.add(n);
-        ranges = union(ranges, [{ first: BigInt(first), last: BigInt(last) }]);
+    const base = address("2001:db8::");
+    assert.ok(base.family === 6);
+    const host = (n: number): IpAddress => ({ family: 6, words: [base.words[0], base.words[1], 0, n] });
+    for (let round = 0; round < 300; round++) {
+      const ends = { endOf: (id: number): number => (id % 3 === 0 ? id % 10 : Infinity) };
+      const layers = [1, 2, 4].map((flag) => {
+        let set = NetworkSet.EMPTY;
+        for (let id = chance.below(7); id > 0; id--) {
+          set = set.with(networkOf(host(chance.below(64)), 122 + chance.below(7)), id, id % 3 === 0);
+        }
+        return { set, ends, flag };
+      });
+      const table = chance.below(256);
+      const now = chance.below(10);
+      const counts = (flags: number): boolean => ((table >>> flags) & 1) === 1;
+      const { addresses, until } = finish(countAddresses(layers, now, (flags) => flags !== 0 && counts(flags)));
+      let expected = 0;
+      for (let n = 0; n < 64; n++) {
+        const flags = layers.reduce((sum, { set, flag }) => sum + (set.match(host(n), now, ends) === 0 ? 0 : flag), 0);
+        if (flags !== 0 && counts(flags)) expected++;
       }
-      return [ranges, numbers];
-    };
-    for (let i = 0; i < 2_000; i++) {
-      const [a, inA] = some();
-      const [b, inB] = some();
-      assert.deepEqual(numbersOf(union(a, b)), sorted(new Set([...inA, ...inB])));
-      assert.deepEqual(numbersOf(without(a, b)), sorted(new Set([...inA].filter((n) => !inB.has(n)))));
-      assert.equal(countOf(a), BigInt(inA.size));
+      assert.equal(addresses, BigInt(expected));
+      const later = layers.flatMap(({ set }) => [...set.ids()].map((id) => ends.endOf(id))).filter((end) => end > now);
+      assert.equal(until, Math.min(Infinity, ...later));
     }
   });
+
+  test("flags of all addresses are those around every network", () => {
+    const set = NetworkSet.EMPTY.with(networkOf(address("10.0.0.0"), 8), 1, false);
+    const layers = [{ set, ends: { endOf: () => Infinity }, flag: 1 }];
+    const { addresses } = finish(countAddresses(layers, 0, (flags) => flags === 2, 2));
+    assert.equal(addresses, (1n << 32n) - (1n << 24n) + (1n << 128n));
+  });
 });
-
-function numbersOf(ranges: readonly AddressRange[]): number[] {
-  return ranges.flatMap(({ first, last }) =>
-    Array.from({ length: Number(last - first) + 1 }, (_, i) => Number(first) + i),
-  );
-}
-
-function sorted(numbers: Iterable<number>): number[] {
-  return [...numbers].sort((a, b) => a - b);
-}

@@ -1,5 +1,6 @@
+import type { Steps } from "../base/steps.ts";
 import type { Instant } from "../base/time.ts";
-import { countOf, everything, rangesOf, union, without, type AddressRanges } from "./address-ranges.ts";
+import { countAddresses, type Layer } from "./address-count.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { formatEntryValue, valueKey } from "./coverage.ts";
 import type { NetworkSet } from "./network-set.ts";
@@ -10,8 +11,6 @@ export interface WideOpening {
   readonly why: string;
   readonly letsIn: bigint;
 }
-
-const FAMILIES = [4, 6] as const;
 
 /**
  * Whether `after` opens the relay wide where `before` did not (contract, rule 9), whatever the change was:
@@ -24,19 +23,21 @@ const FAMILIES = [4, 6] as const;
  * `letsIn` is exact: the addresses that may relay to everywhere by their address afterwards and may not now; for *REJECT those that may
  * connect. Networks that overlap count once, what *REJECT covers does not count.
  */
-export function wideOpening(before: CompiledPolicy, after: CompiledPolicy, now: Instant): WideOpening | null {
+export function* wideOpening(before: CompiledPolicy, after: CompiledPolicy, now: Instant): Steps<WideOpening | null> {
   const { ALWRLY } = after.attributes;
   if (ALWRLY === "*ALL" && before.attributes.ALWRLY !== "*ALL") {
-    return { why: "ALWRLY(*ALL) relays for every client, IPv4 and IPv6.", letsIn: newlyRelayed(before, after, now) };
+    const letsIn = yield* newlyRelayed(before, after, now);
+    return { why: "ALWRLY(*ALL) relays for every client, IPv4 and IPv6.", letsIn };
   }
   const wide = newWideEntries(before, after, now);
   if (wide.length > 0 && ALWRLY !== "*ALL") {
     const named = wide.slice(0, 3).map(({ list, value }) => `${formatEntryValue(value)} on ${list}`);
     const more = wide.length > named.length ? ` and ${wide.length - named.length} more` : "";
     const opens = wide.length === 1 ? "opens" : "open";
-    return { why: `${named.join(", ")}${more} ${opens} the relay wide.`, letsIn: newlyRelayed(before, after, now) };
+    const letsIn = yield* newlyRelayed(before, after, now);
+    return { why: `${named.join(", ")}${more} ${opens} the relay wide.`, letsIn };
   }
-  return lastRejectGone(before, after, now);
+  return yield* lastRejectGone(before, after, now);
 }
 
 /** The lists of networks that let clients relay under the ALWRLY of the policy. */
@@ -61,29 +62,49 @@ function counting(policy: CompiledPolicy, id: EntryId, now: Instant): Entry | nu
   return entry === null || (entry.expiresAt !== null && entry.expiresAt <= now) ? null : entry;
 }
 
-function newlyRelayed(before: CompiledPolicy, after: CompiledPolicy, now: Instant): bigint {
-  return FAMILIES.reduce(
-    (sum, family) => sum + countOf(without(mayRelay(after, now, family), mayRelay(before, now, family))),
-    0n,
+const RELAYED_BEFORE = 1;
+const REJECTED_BEFORE = 2;
+const RELAYED_AFTER = 4;
+const REJECTED_AFTER = 8;
+
+/** The addresses that may relay to everywhere without authentication, and could not. */
+function* newlyRelayed(before: CompiledPolicy, after: CompiledPolicy, now: Instant): Steps<bigint> {
+  const layers = [
+    ...layersOf(before, RELAYED_BEFORE, REJECTED_BEFORE),
+    ...layersOf(after, RELAYED_AFTER, REJECTED_AFTER),
+  ];
+  const everybody = everybodyOf(before, RELAYED_BEFORE) | everybodyOf(after, RELAYED_AFTER);
+  const { addresses } = yield* countAddresses(
+    layers,
+    now,
+    (flags) =>
+      (flags & (RELAYED_AFTER | REJECTED_AFTER)) === RELAYED_AFTER &&
+      (flags & (RELAYED_BEFORE | REJECTED_BEFORE)) !== RELAYED_BEFORE,
+    everybody,
   );
+  return addresses;
 }
 
-/** The addresses that may relay to everywhere without authentication. */
-export function mayRelay(policy: CompiledPolicy, now: Instant, family: 4 | 6): AddressRanges {
-  const asked =
-    policy.attributes.ALWRLY === "*ALL"
-      ? everything(family)
-      : askedSets(policy).reduce<AddressRanges>((sum, set) => union(sum, rangesOf(set, policy.table, now, family)), []);
-  return without(asked, rangesOf(policy.reject, policy.table, now, family));
+function layersOf(policy: CompiledPolicy, relayed: number, rejected: number): Layer[] {
+  const ends = policy.table;
+  return [
+    ...askedSets(policy).map((set) => ({ set, ends, flag: relayed })),
+    { set: policy.reject, ends, flag: rejected },
+  ];
 }
 
-function lastRejectGone(before: CompiledPolicy, after: CompiledPolicy, now: Instant): WideOpening | null {
+function everybodyOf({ attributes }: CompiledPolicy, relayed: number): number {
+  return attributes.ALWRLY === "*ALL" ? relayed : 0;
+}
+
+function* lastRejectGone(before: CompiledPolicy, after: CompiledPolicy, now: Instant): Steps<WideOpening | null> {
   if (before.reject === after.reject) return null;
-  const gone = FAMILIES.filter((family) => counts(before, family, now) && !counts(after, family, now));
+  const gone = ([4, 6] as const).filter((family) => counts(before, family, now) && !counts(after, family, now));
   if (gone.length === 0) return null;
-  const letsIn = gone.reduce((sum, family) => sum + countOf(rangesOf(before.reject, before.table, now, family)), 0n);
+  const layers = gone.map((family) => ({ set: before.reject.ofFamily(family), ends: before.table, flag: 1 }));
+  const { addresses } = yield* countAddresses(layers, now, (flags) => flags !== 0);
   const families = gone.map((family) => `IPv${family}`).join(" and ");
-  return { why: `This takes away the last *REJECT network of ${families}.`, letsIn };
+  return { why: `This takes away the last *REJECT network of ${families}.`, letsIn: addresses };
 }
 
 /** Whether any *REJECT network of the family counts. */

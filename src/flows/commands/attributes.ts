@@ -13,9 +13,8 @@ import { findParameter } from "../../core/cl/definition.ts";
 import { counted } from "../../core/base/count.ts";
 import { leader, PAGE_COLUMNS, pageHeading } from "../../core/cl/layout.ts";
 import { message, type Message } from "../../core/cl/messages.ts";
-import type { Instant } from "../../core/base/time.ts";
-import { addressCount, covers, type Network } from "../../core/mail/network.ts";
-import { DEFAULT_ATTRIBUTES, type Attributes, type Entry } from "../../core/policy/policy.ts";
+import { DEFAULT_ATTRIBUTES, type Attributes } from "../../core/policy/policy.ts";
+import type { RelayFigures } from "../../core/policy/relay-figures.ts";
 import type { PolicyOperations } from "../operations.ts";
 import { answer, faultsOf, say, type Handler } from "./answer.ts";
 import { findingMessages, refusalMessage } from "./policy-answer.ts";
@@ -29,13 +28,13 @@ export const changeAttributes: Handler = async (context, args) => {
   if (Object.keys(wanted.value).length === 0) return say("SMR0204");
   const attributes = changedAttributes(policy.attributes(), { ...policy.attributes(), ...wanted.value });
   if (Object.keys(attributes).length === 0) {
-    return say("SMR0123", wanted.value.ALWRLY === undefined ? "" : describeRelay(policy, context.now));
+    return say("SMR0123", wanted.value.ALWRLY === undefined ? "" : await describeRelay(policy));
   }
   const confirmed = args.is("CONFIRM", "*YES");
   const changed = await policy.change({ change: { kind: "set-attributes", attributes }, command: text, by, confirmed });
   if (!changed.ok) return answer([refusalMessage(changed.error, "")]);
   const { version, findings } = changed.value;
-  const meaning = attributes.ALWRLY === undefined ? "" : describeRelay(policy, context.now);
+  const meaning = attributes.ALWRLY === undefined ? "" : await describeRelay(policy);
   const messages: Message[] = [message("SMR0201", formatAttributes(attributes), meaning, String(version))];
   if (attributes.AUTOSTART !== undefined) messages.push(message("SMR0203", "AUTOSTART"));
   messages.push(...findingMessages(findings));
@@ -43,48 +42,34 @@ export const changeAttributes: Handler = async (context, args) => {
 };
 
 /** Who may relay now, in a sentence. */
-export function describeRelay(policy: PolicyOperations, now: Instant): string {
-  const live = (list: "*ACCEPT" | "*NEAR"): readonly Entry[] =>
-    policy.entries(list).filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
+export async function describeRelay(policy: Pick<PolicyOperations, "attributes" | "relayFigures">): Promise<string> {
   switch (policy.attributes().ALWRLY) {
     case "*NONE":
       return "Nobody may relay. Mail for local domains still flows.";
     case "*ALL":
       return "Everybody may relay: this is an open relay.";
     case "*LIST":
-      return describeAccept(live("*ACCEPT"));
+      return describeAccept(await policy.relayFigures("*ACCEPT"));
     case "*NEAR":
-      return describeNear(live("*NEAR"));
+      return describeNear(await policy.relayFigures("*NEAR"));
     case "*BOTH":
-      return `${describeAccept(live("*ACCEPT"))} ${describeNear(live("*NEAR"))}`;
+      return `${describeAccept(await policy.relayFigures("*ACCEPT"))} ${describeNear(await policy.relayFigures("*NEAR"))}`;
   }
 }
 
-function describeAccept(entries: readonly Entry[]): string {
-  if (entries.length === 0) return "*ACCEPT is empty: no client may relay by it.";
-  return `Clients on *ACCEPT may relay: ${counted(countAddresses(entries), "address", "addresses")}.`;
+function describeAccept({ empty, addresses }: RelayFigures): string {
+  if (empty) return "*ACCEPT is empty: no client may relay by it.";
+  return `Clients on *ACCEPT may relay: ${counted(addresses, "address", "addresses")}.`;
 }
 
-function describeNear(entries: readonly Entry[]): string {
-  if (entries.length === 0) return "*NEAR is empty: nothing is relayed by it.";
-  const domains = entries.filter(({ value }) => value.kind === "domain").length;
-  const addresses = countAddresses(entries);
+function describeNear({ empty, domains, addresses }: RelayFigures): string {
+  if (empty) return "*NEAR is empty: nothing is relayed by it.";
   const parts = [];
   if (domains > 0) parts.push(`Mail to ${counted(domains, "near domain", "near domains")} is relayed.`);
-  if (addresses > 0n) parts.push(`Clients on *NEAR may relay: ${counted(addresses, "address", "addresses")}.`);
-  return parts.join(" ");
-}
-
-/** Addresses that the entries of one list cover together: they come sorted. Of two networks one holds the other or they are apart, so that none counts twice. */
-function countAddresses(entries: readonly Entry[]): bigint {
-  let count = 0n;
-  let last: Network | null = null;
-  for (const { value } of entries) {
-    if (value.kind !== "network" || (last && covers(last, value.network))) continue;
-    last = value.network;
-    count += addressCount(value.network);
+  if (addresses > 0n || domains === 0) {
+    parts.push(`Clients on *NEAR may relay: ${counted(addresses, "address", "addresses")}.`);
   }
-  return count;
+  return parts.join(" ");
 }
 
 export const displayAttributes: Handler = async (context) => {
@@ -100,7 +85,7 @@ export const displayAttributes: Handler = async (context) => {
     return printable(`${leader(label, 48)}${value.padEnd(12)} ${notes.join(" ")}`.trimEnd(), PAGE_COLUMNS);
   });
   const title = pageHeading("Display SMTP Attributes", server.status().hostname, now);
-  const output = `${title}\n Version ${policy.version()}\n\n${lines.join("\n")}\n\n ${describeRelay(policy, now)}`;
+  const output = `${title}\n Version ${policy.version()}\n\n${lines.join("\n")}\n\n ${await describeRelay(policy)}`;
   return answer([], output, { version: policy.version(), ...attributesJson(attributes) });
 };
 

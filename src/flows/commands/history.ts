@@ -34,7 +34,6 @@ export const displayChanges: Handler = async (context, args) => {
 
 export const undoChange: Handler = async (context, args) => {
   const { policy } = context.operations;
-  const { now } = context;
   const [newest] = await policy.history(1);
   const undone = await policy.undo(context.by, args.is("CONFIRM", "*YES"));
   if (undone === null) return say("SMR0705");
@@ -45,7 +44,7 @@ export const undoChange: Handler = async (context, args) => {
     : entry
       ? `${nameEntry(entry)}.`
       : "";
-  const messages = [message("SMR0704", `${what} ${describeRelay(policy, now)}`.trim(), String(version))];
+  const messages = [message("SMR0704", `${what} ${await describeRelay(policy)}`.trim(), String(version))];
   return answer([...messages, ...findingMessages(findings)], "", { version });
 };
 

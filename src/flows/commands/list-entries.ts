@@ -27,7 +27,6 @@ import {
   findingMessages,
   FINDINGS_TOLD_MAX,
   helpToFind,
-  includes,
   nameInList,
   refusalMessage,
 } from "./policy-answer.ts";
@@ -41,14 +40,14 @@ export const addEntry: Handler = async (context, args) => {
 };
 
 export const removeEntry: Handler = async (context, args) => {
-  const found = findEntry(context, args);
+  const found = await findEntry(context, args);
   if (!found.ok) return found.error;
   return changeEntry(context, args, { kind: "remove-entry", id: found.value.id }, "SMR0102");
 };
 
 export const changeListEntry: Handler = async (context, args) => {
   const { operations } = context;
-  const found = findEntry(context, args);
+  const found = await findEntry(context, args);
   if (!found.ok) return found.error;
   const expiry = readExpiry(args, context.now);
   if (!expiry.ok && !args.is("EXPDATE", "*SAME")) return faultsOf(expiry.error);
@@ -65,7 +64,7 @@ export const changeListEntry: Handler = async (context, args) => {
 };
 
 /** The entry that ENTRY, or TYPE and value, name. */
-function findEntry(context: CommandContext, args: Arguments): Result<Entry, Answer> {
+async function findEntry(context: CommandContext, args: Arguments): Promise<Result<Entry, Answer>> {
   const { policy } = context.operations;
   const number = args.text("ENTRY");
   if (number !== null) {
@@ -79,7 +78,7 @@ function findEntry(context: CommandContext, args: Arguments): Result<Entry, Answ
   if (!value.ok) return err(faultsOf(value.error));
   const list = listOf(type);
   const entry = policy.find(list, value.value) ?? onlyDomain(args, list === "*DOMAIN" ? policy.entries(list) : []);
-  return entry ? ok(entry) : err(notFound(context, value.value, list));
+  return entry ? ok(entry) : err(await notFound(context, value.value, list));
 }
 
 /** A *DOMAIN entry by its name alone, where no other address has that name too. */
@@ -92,8 +91,8 @@ function onlyDomain(args: Arguments, entries: readonly Entry[]): Entry | null {
   return named.length === 1 ? (named[0] ?? null) : null;
 }
 
-function notFound(context: CommandContext, wanted: EntryValue, list: ListName): Answer {
-  const help = helpToFind(wanted, list, context.operations.policy.entries());
+async function notFound({ operations }: CommandContext, wanted: EntryValue, list: ListName): Promise<Answer> {
+  const help = await inSlices(operations, helpToFind(wanted, list, operations.policy.walk()));
   const name = wanted.kind === "host-credentials" ? wanted.host : formatEntryValue(wanted);
   return answer([message("SMR0111", name, list, help)]);
 }
@@ -112,7 +111,9 @@ async function changeEntry(
   const { entry, version, findings } = changed.value;
   if (!entry) return answer([message(id, "", "", "", String(version))]);
   const meaning =
-    id === "SMR0102" ? describeRemoval(operations.policy.entries(entry.list), entry) : describeEffect(entry);
+    id === "SMR0102"
+      ? describeRemoval(operations.policy.covering(entry.list, entry.value), entry)
+      : describeEffect(entry);
   const done = message(id, formatEntryValue(entry.value), entry.list, meaning, String(version));
   const value = { version, entry: entryJson(entry), findings: findingsJson(findings) };
   return answer([done, ...findingMessages(findings)], "", value);
@@ -124,9 +125,8 @@ function describeEffect(entry: Entry): string {
   return `${describeCoverage(entry.value)}${end}`;
 }
 
-function describeRemoval(left: readonly Entry[], entry: Entry): string {
-  const { value } = entry;
-  const wider = left.find((other) => includes(other.value, value));
+/** What it covered, and which entry still does. */
+function describeRemoval(wider: Entry | null, { value }: Entry): string {
   const covered = value.kind === "network" ? `It covered ${describeNetwork(value.network)}.` : "";
   return wider ? `${covered} ${nameInList(wider)} still does.`.trim() : covered;
 }
@@ -137,7 +137,7 @@ export const workWithEntries: Handler = async (context, args) => {
   const { policy } = context.operations;
   const wanted = args.plains("TYPE").length > 0 ? [] : args.rows("TYPE").map((row) => row[0]?.text ?? "");
   const lists = LIST_NAMES.filter((list) => wanted.includes("*ALL") || wanted.includes(list));
-  const findings = groupFindings(policy.analyse());
+  const findings = groupFindings(await policy.analyse());
   const { operations } = context;
   const value: Json[] = [];
   const parts = [heading(context)];

@@ -1,6 +1,7 @@
 import { formatInstant } from "../../core/base/time.ts";
 import { formatEntryId, formatEntryValue, describeNetwork } from "../../core/policy/coverage.ts";
 import { counted, formatCount } from "../../core/base/count.ts";
+import type { Steps } from "../../core/base/steps.ts";
 import { message, type Message } from "../../core/cl/messages.ts";
 import { sameAddress } from "../../core/mail/ip.ts";
 import { covers, formatMask } from "../../core/mail/network.ts";
@@ -76,19 +77,27 @@ export function refusalMessage(refusal: ChangeRefusal, typed: string): Message {
  * What is near an entry that was not found, as a sentence: the same address with another mask, a network that holds it or is within
  * it, the name with or without its dot, in this list or in another.
  */
-export function helpToFind(wanted: EntryValue, list: ListName, entries: readonly Entry[]): string {
-  const same =
-    entries.find((entry) => entry.list === list && sameSubject(wanted, entry.value)) ??
-    entries.find((entry) => sameSubject(wanted, entry.value));
+export function* helpToFind(wanted: EntryValue, list: ListName, entries: Iterable<Entry>): Steps<string> {
+  let same: Entry | null = null;
+  let inside: Entry | null = null;
+  let insideCount = 0;
+  let wider: Entry | null = null;
+  for (const entry of entries) {
+    const here = entry.list === list;
+    if (sameSubject(wanted, entry.value) && (same === null || (here && same.list !== list))) same = entry;
+    if (here && includes(wanted, entry.value)) {
+      inside ??= entry;
+      insideCount++;
+    }
+    if (here && includes(entry.value, wanted)) wider ??= entry;
+    yield;
+  }
   if (same)
     return `${nameEntry(same)} is there${describeMask(same.value)}. RMVSMTPLE ENTRY(${formatEntryId(same.id)}) removes it.`;
-  const inside = entries.filter((entry) => entry.list === list && includes(wanted, entry.value));
-  const [first] = inside;
-  if (first && inside.length === 1) {
-    return `${nameEntry(first)} is within it${describeMask(first.value)}. RMVSMTPLE ENTRY(${formatEntryId(first.id)}) removes it.`;
+  if (inside && insideCount === 1) {
+    return `${nameEntry(inside)} is within it${describeMask(inside.value)}. RMVSMTPLE ENTRY(${formatEntryId(inside.id)}) removes it.`;
   }
-  if (first) return `${counted(inside.length, "entry", "entries")} are within it, ${nameEntry(first)} first.`;
-  const wider = entries.find((entry) => entry.list === list && includes(entry.value, wanted));
+  if (inside) return `${counted(insideCount, "entry", "entries")} are within it, ${nameEntry(inside)} first.`;
   return wider ? `${nameEntry(wider)} covers it${describeMask(wider.value)}.` : "";
 }
 
@@ -100,7 +109,7 @@ function describeMask(value: EntryValue): string {
 }
 
 /** Whether every address of `inner` is in `outer`. */
-export function includes(outer: EntryValue, inner: EntryValue): boolean {
+function includes(outer: EntryValue, inner: EntryValue): boolean {
   return outer.kind === "network" && inner.kind === "network" && covers(outer.network, inner.network);
 }
 

@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../../src/config/load.ts";
+import { finish } from "../../../src/core/base/steps.ts";
 import { formatNetwork } from "../../../src/core/mail/network.ts";
 import { readCommand } from "../../../src/core/cl/command.ts";
 import { complete } from "../../../src/core/cl/complete.ts";
@@ -108,7 +109,7 @@ function policyTarget(write: (policy: ParsedPolicy) => string): Target {
 
 function checkPolicy({ change }: ParsedPolicy): void {
   const entries = change.entries.map((entry, i) => ({ ...entry, id: i + 1, addedBy: "test", addedAt: 0 }));
-  const compiled = compileEntries(entries);
+  const compiled = finish(compileEntries(entries));
   assert.ok(!("twice" in compiled), "an entry that stands there twice is a fault of the file");
   const { settings } = emptyPolicy({ localDomains: [], entriesMax: 1_000 });
   const policy = new CompiledPolicy({
@@ -122,7 +123,7 @@ function checkPolicy({ change }: ParsedPolicy): void {
 }
 
 function exported({ change }: ParsedPolicy): string {
-  return [...formatPolicy(change.attributes, change.entries)].join("\n");
+  return [...formatPolicy(change.attributes, change.entries)].filter((line) => line !== undefined).join("\n");
 }
 
 // --- the configuration file -------------------------------------------------------------------------------------------
@@ -203,9 +204,9 @@ export const textBugs: readonly PlantedBug[] = [
   {
     what: "an entry is left out of an export",
     target: policyTarget(({ change }) =>
-      [...formatPolicy(change.attributes, change.entries.slice(1)), ...(change.entries.length > 2 ? ["x"] : [])].join(
-        "\n",
-      ),
+      [...formatPolicy(change.attributes, change.entries.slice(1)), ...(change.entries.length > 2 ? ["x"] : [])]
+        .filter((line) => line !== undefined)
+        .join("\n"),
     ),
   },
   {
