@@ -58,7 +58,7 @@ for (const { name, calls, fault } of FAULTS) {
     assert.equal(ledger.accepted.size, size);
     assert.equal(await ready(), 503);
 
-    await relay.terminate();
+    await relay.kill();
     relay = await Relay.start(options);
     assert.equal(await ready(), 200);
     await ledger.accepts(40);

@@ -6,8 +6,8 @@ import { MUTATIONS } from "./mutations.ts";
 import { runSeeds, seedsFrom } from "./run.ts";
 import type { Verdict } from "./simulation.ts";
 
-/** A seed costs about 8 ms of one core that has nothing else to do. `SIM_SEEDS=2000` asks for more. */
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 500);
+/** A seed costs about 14 ms of one core that has nothing else to do. `SIM_SEEDS=100` asks for fewer, `npm run soak` for many more. */
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 2_000);
 /** A fault that is built in is found within so many seeds. */
 const SEEDS_TO_FIND = 200;
 
