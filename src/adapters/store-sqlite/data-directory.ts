@@ -1,4 +1,5 @@
-import { chmodSync, closeSync, constants, fsyncSync, lstatSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { reasonOf } from "./faults.ts";
@@ -17,7 +18,7 @@ export interface DataDirectory {
  * Makes the data directory where there is none, 0700 with files of 0600, and refuses what is not what it should be: a link or
  * a device in the place of a file, a directory of somebody else. Whoever can write here can forge mail.
  */
-export function prepareDataDirectory(path: string): Result<DataDirectory, string> {
+export async function prepareDataDirectory(path: string): Promise<Result<DataDirectory, string>> {
   const root = resolve(path);
   const places = {
     path: root,
@@ -32,21 +33,21 @@ export function prepareDataDirectory(path: string): Result<DataDirectory, string
     const fault =
       ownDirectory(root) ?? makeContent(places.content) ?? makeFile(places.lock) ?? makeFile(places.database);
     if (fault !== null) return err(fault);
-    syncDirectory(root);
-    if (made !== undefined) syncDirectory(dirname(made));
+    await syncDirectory(root);
+    if (made !== undefined) await syncDirectory(dirname(made));
     return ok(places);
   } catch (error) {
     return err(reasonOf(error));
   }
 }
 
-/** A name in a directory is on stable storage once the directory is synced. */
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+/** A name in a directory is on stable storage once the directory is synced. Node's permission model forbids `fsyncSync`, not this. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    fsyncSync(fd);
+    await directory.sync();
   } finally {
-    closeSync(fd);
+    await directory.close();
   }
 }
 

@@ -49,7 +49,7 @@ export class PolicySnapshotFile implements PolicySnapshots {
       await write(file, withTrailer(parts, mark));
       await file.close();
       await rename(fresh, policySnapshot);
-      syncDirectory(path);
+      await syncDirectory(path);
     } catch (fault) {
       await file.close().catch(() => undefined);
       await rm(fresh, { force: true });

@@ -39,7 +39,7 @@ export type StoreOpenFault = LockFault | SchemaFault;
 
 /** Opens the data directory, making or upgrading it, for this process alone. */
 export async function openStore(options: StoreOptions): Promise<Result<Store, StoreOpenFault>> {
-  const directory = prepareDataDirectory(options.dataDirectory);
+  const directory = await prepareDataDirectory(options.dataDirectory);
   if (!directory.ok) return err({ kind: "unusable", reason: directory.error });
   const { database, content } = directory.value;
   const lock = takeLock(directory.value);
