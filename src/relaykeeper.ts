@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Config } from "./config.ts";
 import { isBug } from "./core/base/assert.ts";
+import type { Limits } from "./core/base/limits.ts";
 import { err, ok, type Result } from "./core/base/result.ts";
 import { createQueueIds } from "./core/queue/queue-ids.ts";
 import { openConsole, type Console } from "./adapters/console/console.ts";
@@ -14,7 +15,7 @@ import { MimeComposer } from "./adapters/mime/composer.ts";
 import { readAttachment } from "./adapters/node/attachment.ts";
 import { pause, systemClock } from "./adapters/node/clock.ts";
 import { createCryptography } from "./adapters/node/cryptography.ts";
-import { processorMeter } from "./adapters/node/machine.ts";
+import { memoryOctets, processorMeter } from "./adapters/node/machine.ts";
 import { Descriptors } from "./adapters/node/descriptors.ts";
 import { createOwnHost } from "./adapters/node/own-host.ts";
 import { systemRandom } from "./adapters/node/random.ts";
@@ -112,8 +113,8 @@ interface Furniture {
 /** What is opened is put together; nothing runs yet. */
 async function furnish(parts: Furniture): Promise<Relaykeeper> {
   const { config, around, store, certificates, journal } = parts;
-  const { limits, delivery } = config;
-  const hostname = config.hostname;
+  const { delivery, hostname } = config;
+  const limits = withinMemory(config.limits, memoryOctets());
   const clock = systemClock;
   const random = systemRandom();
   const cryptography = createCryptography(parts.sealingKey);
@@ -368,6 +369,15 @@ class House implements Relaykeeper {
   #health(): { readonly live: boolean; readonly ready: boolean } {
     return { live: true, ready: this.status().active && this.#parts.store.broken() === null };
   }
+}
+
+/** The limits of a machine or control group with so much memory: content may have a part of it, whatever the file says. */
+function withinMemory(limits: Limits, octets: number): Limits {
+  return {
+    ...limits,
+    memoryOctets: Math.min(limits.memoryOctets, Math.floor(octets / 10)),
+    queueMemoryOctets: Math.min(limits.queueMemoryOctets, Math.floor(octets / 20)),
+  };
 }
 
 function warningsOf(config: Config, store: Store, certificates: Certificates): readonly string[] {

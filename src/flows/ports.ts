@@ -111,7 +111,7 @@ export interface Spool {
 }
 
 export interface ContentWriter {
-  /** Resolves when more may be written: back-pressure. */
+  /** Resolves when the chunk, which is then the caller's again, is written and more may be: back-pressure. */
   write(chunk: Uint8Array): Promise<void>;
   finish(dotLines: boolean): Promise<Result<FileContent, SpoolFault>>;
   abort(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { Limits } from "../core/base/limits.ts";
 import { err, type Result } from "../core/base/result.ts";
 import type { Content } from "../core/mail/content.ts";
-import { HEADER_SCAN_OCTETS_MAX, scanHeader, type HeaderScan } from "../core/mail/header.ts";
+import { scanHeader, scanOn, type HeaderScan } from "../core/mail/header.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import { BareLfRepair } from "../core/smtp/bare-lf.ts";
 import { ContentFraming } from "../core/smtp/framing.ts";
@@ -14,28 +14,16 @@ import {
   TOO_LARGE,
   TOO_MANY_HOPS,
 } from "../core/smtp/replies.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { ContentWriter, Spool, SpoolFault } from "./ports.ts";
-
-/** Octets of messages being received, envelopes too, over all sessions. */
-export class MemoryBudget {
-  readonly limitOctets: number;
-  usedOctets = 0;
-
-  constructor(limitOctets: number) {
-    this.limitOctets = limitOctets;
-  }
-
-  get exceeded(): boolean {
-    return this.usedOctets > this.limitOctets;
-  }
-}
 
 /** Our own name so often in Received fields is a loop. */
 const OWN_HOPS_MAX = 3;
 
 /**
- * The content of the message that a session is receiving: in memory up to `contentInMemoryOctets`, or less while all sessions together
- * hold more than their budget; then in a file of the spool. Once it cannot be accepted any more, the rest is swallowed unkept.
+ * The content of the message that a session is receiving: in memory up to `contentInMemoryOctets`, then in a file of the spool; while
+ * all sessions together hold more than their budget, from its first block on, unless it is complete. Once it cannot be accepted any
+ * more, the rest is swallowed unkept.
  */
 export class IncomingContent {
   chunkOctets = 0;
@@ -128,11 +116,11 @@ export class IncomingContent {
     this.#collect();
   }
 
-  /** More is held than should be: `spill` must run before more is read. */
-  get mustSpill(): boolean {
-    if (this.#failure !== null) return false;
-    if (this.#writer !== null || this.#heldOctets > this.#limits.contentInMemoryOctets) return this.#heldOctets > 0;
-    return this.#budget.exceeded && this.#heldOctets >= HEADER_SCAN_OCTETS_MAX;
+  /** More is held than should be: `spill` must run before more is read. `complete`: there is no more. */
+  mustSpill(complete: boolean): boolean {
+    if (this.#failure !== null || this.#heldOctets === 0) return false;
+    if (this.#writer !== null || this.#heldOctets > this.#limits.contentInMemoryOctets) return true;
+    return this.#budget.exceeded && !complete;
   }
 
   /**
@@ -142,7 +130,7 @@ export class IncomingContent {
   async spill(received: () => Uint8Array, hostname: string): Promise<void> {
     const chunks = this.#framing.take();
     const octets = this.#heldOctets;
-    this.#scan ??= scanHeader(chunks, hostname);
+    this.#scan = this.#scan === null ? scanHeader(chunks, hostname) : scanOn(this.#scan, chunks, hostname);
     this.#heldOctets = 0;
     try {
       if (this.#writer === null) {
@@ -151,7 +139,10 @@ export class IncomingContent {
         this.#writer = opened.value;
         await this.#writer.write(received());
       }
-      for (const chunk of chunks) await this.#writer.write(chunk);
+      for (const chunk of chunks) {
+        await this.#writer.write(chunk);
+        letGo(chunk);
+      }
     } finally {
       this.#budget.usedOctets -= octets;
     }
@@ -224,4 +215,13 @@ export class IncomingContent {
     // The file has no name in any table: where it cannot be removed now, the next start removes it.
     if (writer !== null) writer.abort().catch(() => undefined);
   }
+}
+
+/**
+ * A block that was written is of no more use. Where it is all there is in its buffer, the memory is given back at once: the collector
+ * of garbage is in no hurry, and a thousand clients send a thousand blocks meanwhile.
+ */
+function letGo(chunk: Uint8Array): void {
+  const { buffer } = chunk;
+  if (buffer instanceof ArrayBuffer && chunk.length > 0 && chunk.length === buffer.byteLength) buffer.transfer(0);
 }

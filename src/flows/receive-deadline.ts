@@ -52,6 +52,11 @@ export class Deadline {
     this.#progressOctets = 0;
   }
 
+  /** For so long it was we who let the client wait. */
+  extend(byMs: number): void {
+    this.#at += byMs;
+  }
+
   /** A client that sends at least `dataProgressOctets` within the time of a block is given another. */
   contentCame(octets: number, now: Instant): void {
     this.#progressOctets += octets;

@@ -115,12 +115,12 @@ export class Dialogue implements InputReader {
   }
 
   /**
-   * Waits for an answer from elsewhere; `next` says what follows and may await again. Until then input waits. `answer` never rejects
-   * but by a bug.
+   * Waits for an answer from elsewhere; `next` says what follows and may await again. Until then input waits, if need be (`pausing`)
+   * where it comes from. `answer` never rejects but by a bug.
    */
-  await<Answer>(answer: Promise<Answer>, next: (answer: Answer) => void): void {
+  await<Answer>(answer: Promise<Answer>, next: (answer: Answer) => void, pausing = false): void {
     this.#awaited++;
-    this.#input.hold();
+    this.#input.hold(pausing);
     answer.then((value) => {
       this.tick();
       next(value);

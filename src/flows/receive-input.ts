@@ -47,8 +47,10 @@ export class InputQueue {
     }
   }
 
-  hold(): void {
+  /** `pausing`: nothing more is to come in meanwhile, as far as the source can help it. */
+  hold(pausing: boolean): void {
     this.#held = true;
+    if (pausing) this.#pause();
   }
 
   /** The hold is over: goes on with what waited. */

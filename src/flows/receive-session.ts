@@ -105,6 +105,7 @@ export class ReceivingSession implements OpenSession {
   sweep(now: Instant): void {
     if (this.#draining) this.drain();
     this.#dialogue.sweep(now);
+    if (this.#receiver.budget.exceeded) this.#relieve();
   }
 
   /** The server stops: 421 now, or once the transaction under way is over. */
@@ -342,7 +343,7 @@ export class ReceivingSession implements OpenSession {
     if (content === null) return -1;
     const next = content.readData(octets, from);
     this.#dialogue.deadline.contentCame((next < 0 ? octets.length : next) - from, this.#caller.now);
-    if (content.mustSpill) this.#spill(content, next >= 0 ? () => this.#endOfData(content) : NOTHING_MORE);
+    if (content.mustSpill(next >= 0)) this.#spill(content, next >= 0 ? () => this.#endOfData(content) : NOTHING_MORE);
     else if (next >= 0) this.#endOfData(content);
     return next;
   }
@@ -363,7 +364,8 @@ export class ReceivingSession implements OpenSession {
     const next = content.readChunk(octets, from);
     this.#dialogue.deadline.contentCame(next - from, this.#caller.now);
     const complete = content.chunkIsComplete;
-    if (content.mustSpill) this.#spill(content, complete ? () => this.#endOfChunk(content) : NOTHING_MORE);
+    if (content.mustSpill(complete && content.chunkIsLast))
+      this.#spill(content, complete ? () => this.#endOfChunk(content) : NOTHING_MORE);
     else if (complete) this.#endOfChunk(content);
     return next;
   }
@@ -385,7 +387,14 @@ export class ReceivingSession implements OpenSession {
     }
   }
 
-  /** Moves what is held to a file before more is read: back-pressure. */
+  /** Memory is scarce: what a client that sends nothing more for now has sent need not stay in it. */
+  #relieve(): void {
+    const content = this.#content;
+    if (content === null || this.#dialogue.isAwaiting || this.#dialogue.isDeaf()) return;
+    if (content.mustSpill(false)) this.#spill(content, NOTHING_MORE);
+  }
+
+  /** Moves what is held to a file before more is read, and waits its turn to read more while memory is scarce: back-pressure. */
   #spill(content: IncomingContent, next: () => void): void {
     const transaction = this.#transaction;
     if (transaction === null) return;
@@ -395,9 +404,18 @@ export class ReceivingSession implements OpenSession {
         this.#receiver.report(fault);
         content.fail(words.NOT_STORED);
       });
-    this.#dialogue.await(spilled, () => {
-      if (this.#dialogue.reading !== "closing") next();
-    });
+    const then = (): void => {
+      if (this.#dialogue.reading === "closing") return;
+      if (next === NOTHING_MORE && this.#receiver.budget.exceeded) this.#awaitRoom();
+      else next();
+    };
+    this.#dialogue.await(spilled, then, true);
+  }
+
+  #awaitRoom(): void {
+    const since = this.#caller.now;
+    const then = (): void => this.#dialogue.deadline.extend(this.#caller.now - since);
+    this.#dialogue.await(this.#receiver.budget.room(), then, true);
   }
 
   #endOfData(content: IncomingContent): void {

@@ -8,7 +8,7 @@ import { DEFAULT_ATTRIBUTES, type Attributes, type EntryId } from "../core/polic
 import type { AcceptedMessage, QueueId } from "../core/queue/message.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Clock, Resolver, SessionState, Spool } from "./ports.ts";
-import { MemoryBudget } from "./receive-content.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { Offerings } from "./receive-offers.ts";
 import { PRESSED_PART } from "./receive-patience.ts";
 import { ReceivingSession } from "./receive-session.ts";
@@ -81,7 +81,7 @@ export class Receiver implements Reception {
     this.report = options.report;
     this.crash = options.crash;
     this.#offerings = new Offerings(options.hostname, options.limits.recipients);
-    this.budget = new MemoryBudget(options.limits.memoryOctets);
+    this.budget = new MemoryBudget(options.limits.memoryOctets, options.clock);
     this.greeting = formatReply(reply(220, "", `${options.hostname} ESMTP relaykeeper`));
   }
 

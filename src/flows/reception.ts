@@ -8,7 +8,7 @@ import type { AcceptedMessage, QueueId } from "../core/queue/message.ts";
 import type { Offers } from "../core/smtp/extensions.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Clock, SessionState, Spool } from "./ports.ts";
-import type { MemoryBudget } from "./receive-content.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { Recorder } from "./record.ts";
 
 // What sessions, their owner and their wires know of each other.

@@ -93,6 +93,15 @@ export class Dialogue {
     this.#socket.write(typeof octets === "string" ? Buffer.from(octets, "latin1") : octets);
   }
 
+  /** Resolves when more may be written, or the server has closed. */
+  async writeAll(octets: Uint8Array): Promise<void> {
+    if (this.#closed || this.#socket.write(octets)) return;
+    const done = new AbortController();
+    const { signal } = done;
+    await Promise.race(["drain", "close"].map((event) => once(this.#socket, event, { signal }))).catch(() => undefined);
+    done.abort();
+  }
+
   /** After 220 to STARTTLS: the rest is under TLS. */
   async startTls(options: tls.ConnectionOptions = {}): Promise<tls.TLSSocket> {
     this.#socket.removeAllListeners("data");

@@ -1,6 +1,6 @@
 /** What the operating system knows about us. */
-import { userInfo } from "node:os";
-import { cpuUsage, getuid, threadCpuUsage } from "node:process";
+import { totalmem, userInfo } from "node:os";
+import { constrainedMemory, cpuUsage, getuid, threadCpuUsage } from "node:process";
 import type { ProcessorMeter } from "../../flows/ports.ts";
 
 /** The name of the user that runs this process; `uid 1000` where the system has no name for it, as in many containers. */
@@ -23,3 +23,9 @@ export const processorMeter: ProcessorMeter = {
     return user + system;
   },
 };
+
+/** Memory that this process may use, in octets: the machine's, or what its control group allows. */
+export function memoryOctets(): number {
+  const constrained = constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}

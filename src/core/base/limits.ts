@@ -57,7 +57,10 @@ export const DEFAULT_LIMITS = {
   authBackoffEntries: 10_000,
   /** Passwords and proofs being checked at once, over all sessions. */
   authenticationsAtOnce: 64,
-  /** Messages in flight over all sessions, as far as they are in memory. Above it content goes to files, and MAIL and RCPT hear 452. */
+  /**
+   * Messages in flight over all sessions, as far as they are in memory; at most a tenth of the memory that there is. Above it content
+   * goes to files, clients wait until it has, and MAIL and RCPT hear 452.
+   */
   memoryOctets: 128 * 1_048_576,
   /** Content above this is streamed to a file of the spool. */
   contentInMemoryOctets: 262_144,
@@ -79,7 +82,10 @@ export const DEFAULT_LIMITS = {
   connectionIdleMs: 20_000,
   /** Messages over one connection to a next hop; then a new one, so that load spreads over its servers. */
   messagesPerConnection: 5_000,
-  /** Content of messages waiting for their first delivery, kept in memory beside the spool. Above it, content is read back when due. */
+  /**
+   * Content of messages waiting for their first delivery, kept in memory beside the spool; at most a twentieth of the memory that
+   * there is. Above it, content is read back when due.
+   */
   queueMemoryOctets: 48 * 1_048_576,
   /** Content that a DSN returns whole where RET=FULL asks for it; above it, and else, the header alone (RFC 3461 §4.3). */
   returnedOctets: 65_536,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { formatMissingFields, HEADER_SCAN_OCTETS_MAX, scanHeader } from "./header.ts";
+import { formatMissingFields, HEADER_SCAN_OCTETS_MAX, scanHeader, scanOn } from "./header.ts";
 
 const octets = (text: string): Uint8Array => new TextEncoder().encode(text);
 const OURS =
@@ -40,6 +40,24 @@ test("scanHeader() looks no further than its limit", () => {
   assert.equal(scanHeader([octets("X: y\r\n"), octets(long)], "relay.example").hasDate, false);
 });
 
+test("scanOn() goes on where the header came in pieces, to its end and no further", () => {
+  const scan = (...pieces: string[]) => {
+    const [first = "", ...more] = pieces;
+    let seen = scanHeader([octets(first)], "relay.example");
+    for (const piece of more) seen = scanOn(seen, [octets(piece)], "relay.example");
+    return seen;
+  };
+  const own = "Received: from a by relay.example; x\r\n";
+  assert.partialDeepStrictEqual(scan(own, own, `Date: x\r\n\r\n${own}`), {
+    received: 2,
+    ownReceived: 2,
+    hasDate: true,
+  });
+  assert.partialDeepStrictEqual(scan(`${own}\r\n`, own), { received: 1, complete: true });
+  const half = `X: ${"y".repeat(HEADER_SCAN_OCTETS_MAX / 2)}\r\n`;
+  assert.partialDeepStrictEqual(scan(half, half, own), { received: 0 });
+});
+
 test("scanHeader() never throws", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array()), (chunks) => {
@@ -50,7 +68,7 @@ test("scanHeader() never throws", () => {
 
 test("formatMissingFields() adds what is not there and nothing else", () => {
   const at = Date.UTC(2026, 10, 24, 4, 20, 35);
-  const scan = { received: 0, ownReceived: 0, hasDate: false, hasMessageId: false };
+  const scan = scanHeader([], "relay.example");
   assert.equal(
     formatMissingFields(scan, at, "Q7", "relay.example"),
     "Date: Tue, 24 Nov 2026 04:20:35 +0000\r\nMessage-ID: <Q7@relay.example>\r\n",

@@ -12,14 +12,44 @@ export interface HeaderScan {
   readonly ownReceived: number;
   readonly hasDate: boolean;
   readonly hasMessageId: boolean;
+  /** So much was looked at. */
+  readonly octets: number;
+  /** The header ended, or what is looked at of it. */
+  readonly complete: boolean;
 }
 
 /** Looks through the header at the start of `chunks`, at most `HEADER_SCAN_OCTETS_MAX` of it. Linear, never throws. */
 export function scanHeader(chunks: readonly Uint8Array[], hostname: string): HeaderScan {
   const first = chunks[0];
-  if (first === undefined) return { received: 0, ownReceived: 0, hasDate: false, hasMessageId: false };
+  if (first === undefined) return NOTHING_SEEN;
   const scan = scanOctets(first, hostname);
   return scan.complete || chunks.length === 1 ? scan : scanOctets(joinHead(chunks), hostname);
+}
+
+const NOTHING_SEEN: HeaderScan = {
+  received: 0,
+  ownReceived: 0,
+  hasDate: false,
+  hasMessageId: false,
+  octets: 0,
+  complete: false,
+};
+
+/**
+ * The same for a header that comes in pieces, `before` being what was seen of it. A field that lies across the end of a piece may be
+ * missed: enough to see a loop, where a field more or less in a hundred does not matter.
+ */
+export function scanOn(before: HeaderScan, chunks: readonly Uint8Array[], hostname: string): HeaderScan {
+  if (before.complete || before.octets >= HEADER_SCAN_OCTETS_MAX) return before;
+  const scan = scanHeader(chunks, hostname);
+  return {
+    received: before.received + scan.received,
+    ownReceived: before.ownReceived + scan.ownReceived,
+    hasDate: before.hasDate || scan.hasDate,
+    hasMessageId: before.hasMessageId || scan.hasMessageId,
+    octets: before.octets + scan.octets,
+    complete: scan.complete,
+  };
 }
 
 /**
@@ -46,8 +76,7 @@ function joinHead(chunks: readonly Uint8Array[]): Uint8Array {
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** `complete` is whether the header ended within `octets`. */
-function scanOctets(octets: Uint8Array, hostname: string): HeaderScan & { readonly complete: boolean } {
+function scanOctets(octets: Uint8Array, hostname: string): HeaderScan {
   const length = Math.min(octets.length, HEADER_SCAN_OCTETS_MAX);
   let received = 0;
   let ownReceived = 0;
@@ -77,7 +106,7 @@ function scanOctets(octets: Uint8Array, hostname: string): HeaderScan & { readon
     at++;
   }
   if (receivedAt >= 0 && at >= length && saysBy(octets, receivedAt, length, hostname)) ownReceived++;
-  return { received, ownReceived, hasDate, hasMessageId, complete };
+  return { received, ownReceived, hasDate, hasMessageId, octets: length, complete };
 }
 
 /** `name`, in any case, and a colon; white space before it is the obsolete syntax of RFC 5322 §4.5. */

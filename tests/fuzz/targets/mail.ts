@@ -49,7 +49,12 @@ function headerTarget(scan: typeof scanHeader): Target {
   };
 }
 
-function found({ received, ownReceived, hasDate, hasMessageId }: HeaderScan): HeaderScan {
+function found({
+  received,
+  ownReceived,
+  hasDate,
+  hasMessageId,
+}: HeaderScan): Partial<HeaderScan> & { received: number; ownReceived: number } {
   return { received, ownReceived, hasDate, hasMessageId };
 }
 
