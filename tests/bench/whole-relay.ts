@@ -2,7 +2,8 @@
  * The whole relay beside others, on this machine, in one run: `npm run bench`.
  *
  *   --scenarios A,B,C     A: one message a connection; B: many a session; A100: A with 100 KB; L: time from end of data to 250;
- *                         C: a stranger is refused, with 10, 10,000 and 100,000 networks on the list; CB: many refusals a session
+ *                         C: a stranger is refused, with 10, 10,000 and 100,000 networks on the list; C1M: with 1,000,000;
+ *                         CB: many refusals a session
  *   --peers a,b           relaykeeper, postfix, naive
  *   --rounds 3            every peer and scenario once a round, in turn; figures are medians over the rounds
  *   --seconds 4           of each measurement
@@ -30,6 +31,7 @@ const scenarios: readonly Scenario[] = [
   { ...refuse, name: "C10", title: "a stranger is refused, 10 networks on the list", entries: 10 },
   { ...refuse, name: "C10k", title: "a stranger is refused, 10,000 networks", entries: 10_000 },
   { ...refuse, name: "C100k", title: "a stranger is refused, 100,000 networks", entries: 100_000 },
+  { ...refuse, name: "C1M", title: "a stranger is refused, 1,000,000 networks", entries: 1_000_000 },
   { ...refuse, name: "CB", title: "many refusals in a session", entries: 10_000, keepSessions: true },
 ];
 

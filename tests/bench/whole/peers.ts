@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { missingRoot, freePort, greets } from "../../peers/programs.ts";
 import { postfixPrograms, preparePostfix } from "../../peers/postfix.ts";
+import { makePolicy } from "./list.ts";
 import { Party } from "./party.ts";
 
 export interface Ground {
@@ -13,6 +14,8 @@ export interface Ground {
 }
 
 export interface RunningPeer extends AsyncDisposable {
+  /** Where its files are. */
+  readonly directory: string;
   readonly port: number;
   readonly party: Party;
   /** From the start of its process to its greeting. */
@@ -50,15 +53,14 @@ async function run(name: string, prepared: Prepared): Promise<RunningPeer> {
     throw fault;
   }
   const startSeconds = (performance.now() - beginning) / 1000;
-  return { port: prepared.port, party, startSeconds, [Symbol.asyncDispose]: dispose };
+  return { directory: prepared.directory, port: prepared.port, party, startSeconds, [Symbol.asyncDispose]: dispose };
 }
 
 /** As installed, but for the lists: SQLite at FULL, journal and counting of each entry's use on. */
 async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepared> {
   const directory = await mkdtemp(join(tmpdir(), "relaykeeper-bench-"));
   const port = await freePort();
-  const entries = networks.map((network) => `ADDSMTPLE TYPE(*ACCEPT) INTNETADR('${network}')\n`);
-  await writeFile(join(directory, "policy.cl"), `CHGSMTPA ALWRLY(*LIST)\n${entries.join("")}`);
+  await makePolicy(join(directory, "data"), networks);
   const config = join(directory, "relaykeeper.toml");
   await writeFile(
     config,
@@ -69,8 +71,6 @@ async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepa
       `address = "127.0.0.1:${port}"`,
       `tls = "none"`,
       `auth = "off"`,
-      "[policy]",
-      `initial = "${directory}/policy.cl"`,
       "[delivery]",
       `mode = "smarthost"`,
       `smarthost = "127.0.0.1:${sinkPort}"`,
