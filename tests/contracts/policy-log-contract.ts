@@ -60,6 +60,13 @@ export function policyLogContract(adapter: string, open: () => Promise<PolicyLog
       assert.deepEqual(await log.read(2, 3), records.slice(1, 4));
     });
 
+    withLog("append() keeps a change of many entries", async (log) => {
+      const entries = Array.from({ length: 5_000 }, (_, i) => ({ ...entry, text: `Müller ${i}` }));
+      const large = record(1, { kind: "replace", attributes: DEFAULT_ATTRIBUTES, entries });
+      assert.deepEqual(await log.append(large), DONE);
+      assert.deepEqual(await log.read(1), [large]);
+    });
+
     withLog("append() refuses what is not the successor of the last version, and names that", async (log) => {
       const conflict = (version: number) => ({ ok: false, error: { kind: "conflict", version } });
       assert.deepEqual(await log.append(record(2)), conflict(0));

@@ -28,6 +28,9 @@ export type StoredContent =
   | { readonly kind: "memory"; readonly octets: Uint8Array; readonly dotLines: boolean }
   | { readonly kind: "file"; readonly name: string; readonly sizeOctets: number; readonly dotLines: boolean };
 
+/** A change as JSON, UTF-8, one piece behind the other: octets that both threads see, so that a million entries are not copied on the way. */
+export type EncodedChange = string | SharedArrayBuffer;
+
 export interface Counts {
   readonly queued: number;
   readonly captured: number;
@@ -56,7 +59,7 @@ export interface Calls {
   /** What tells the record of this version from every other one that could have been in its place; null where there is none. */
   policyMark(version: number): string | null;
   /** The last version where it is not the one before the record's, and nothing was written; else null. */
-  appendPolicy(record: PolicyRecord): number | null;
+  appendPolicy(record: Omit<PolicyRecord, "change">, change: EncodedChange): number | null;
   loadUses(): readonly (readonly [EntryId, EntryUse])[];
   saveUses(uses: readonly (readonly [EntryId, EntryUse])[]): void;
   findUser(name: string): ScramVerifier | null;

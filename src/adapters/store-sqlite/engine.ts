@@ -232,7 +232,7 @@ function callsOf(messages: MessageTable, records: RecordTables): CallTable {
     quarantine: (id, reason) => messages.quarantine(id, reason),
     readPolicy: (fromVersion, limit) => records.readPolicy(fromVersion, limit),
     policyMark: (version) => records.policyMark(version),
-    appendPolicy: (record) => records.appendPolicy(record),
+    appendPolicy: (record, change) => records.appendPolicy(record, change),
     loadUses: () => records.loadUses(),
     saveUses: (uses) => records.saveUses(uses),
     findUser: (name) => records.findUser(name),

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Instant } from "../../core/base/time.ts";
 import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
-import { decodePolicyChange, encodePolicyChange } from "../../core/policy/record-json.ts";
+import { decodePolicyChange } from "../../core/policy/record-json.ts";
 import type { EntryUse, ScramVerifier } from "../../flows/ports.ts";
+import type { EncodedChange } from "./calls.ts";
 
 /** The tables of policy, use and users. Synchronous; the caller begins and ends transactions. */
 export class RecordTables {
@@ -32,11 +33,12 @@ export class RecordTables {
     return row === undefined ? null : JSON.stringify([version, row["at"], row["by"], row["command"], row["octets"]]);
   }
 
-  appendPolicy(record: PolicyRecord): number | null {
+  appendPolicy(record: Omit<PolicyRecord, "change">, change: EncodedChange): number | null {
     const last = Number(this.#sql.lastVersion.get()?.["version"] ?? 0);
     if (record.version !== last + 1) return last;
-    const { version, at, by, command, change } = record;
-    this.#sql.appendPolicy.run(version, at, by, command, encodePolicyChange(change));
+    const { version, at, by, command } = record;
+    const text = typeof change === "string" ? change : Buffer.from(change).toString();
+    this.#sql.appendPolicy.run(version, at, by, command, text);
     return null;
   }
 

@@ -1,7 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Instant } from "../../core/base/time.ts";
-import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
+import type { EntryId, PolicyChange, PolicyRecord } from "../../core/policy/policy.ts";
+import { encodeInPieces, encodePolicyChange } from "../../core/policy/record-json.ts";
 import type { EntryUse, PolicyLog, ScramVerifier, UserStore, UseStore } from "../../flows/ports.ts";
+import type { EncodedChange } from "./calls.ts";
 import type { StoreThread } from "./store-thread.ts";
 
 /** So many rows go into one transaction: mail waits no longer than it takes. */
@@ -26,9 +29,28 @@ export class SqlitePolicyLog implements PolicyLog {
   }
 
   async append(record: PolicyRecord): Promise<Result<void, { readonly kind: "conflict"; readonly version: number }>> {
-    const version = await this.#thread.call("appendPolicy", record);
+    const { change, ...rest } = record;
+    const version = await this.#thread.call("appendPolicy", rest, await encode(change));
     return version === null ? ok(undefined) : err({ kind: "conflict", version });
   }
+}
+
+/** Few entries as one text; of many some at a time, so that mail flows meanwhile. */
+async function encode(change: PolicyChange): Promise<EncodedChange> {
+  if (change.kind !== "replace" || change.entries.length < ROWS_PER_CALL) return encodePolicyChange(change);
+  const pieces: Buffer[] = [];
+  let octets = 0;
+  for (const text of encodeInPieces(change)) {
+    const piece = Buffer.from(text);
+    pieces.push(piece);
+    octets += piece.length;
+    await setImmediate();
+  }
+  const shared = new SharedArrayBuffer(octets);
+  const all = Buffer.from(shared);
+  let at = 0;
+  for (const piece of pieces) at += piece.copy(all, at);
+  return shared;
 }
 
 export class SqliteUseStore implements UseStore {

@@ -25,9 +25,25 @@ export function encodePolicyChange(change: PolicyChange): string {
       return JSON.stringify(value === undefined ? rest : { ...rest, value: encodeValue(value) });
     }
     case "replace":
-      return JSON.stringify({ ...change, entries: change.entries.map(encodeEntry) });
+      return [...encodeInPieces(change)].join("");
   }
 }
+
+/** The same text piece by piece, for changes of many entries. */
+export function* encodeInPieces(change: PolicyChange): Generator<string, void> {
+  if (change.kind !== "replace") {
+    yield encodePolicyChange(change);
+    return;
+  }
+  yield `{"kind":"replace","attributes":${JSON.stringify(change.attributes)},"entries":[`;
+  for (let at = 0; at < change.entries.length; at += ENTRIES_PER_PIECE) {
+    const piece = JSON.stringify(change.entries.slice(at, at + ENTRIES_PER_PIECE).map(encodeEntry));
+    yield `${at === 0 ? "" : ","}${piece.slice(1, -1)}`;
+  }
+  yield "]}";
+}
+
+const ENTRIES_PER_PIECE = 256;
 
 /** The change again; the fault says what is wrong, as for a log that a newer program wrote or that was damaged. */
 export function decodePolicyChange(text: string): Result<PolicyChange, string> {
