@@ -25,7 +25,7 @@ export async function makePolicy(dataDirectory: string, networks: readonly strin
   });
   const entries = networks.map((text): NewEntry => {
     const network = parseCidr(text);
-    if (!network.ok) throw new Error(`${text}: ${network.error}`);
+    if (!network.ok) throw new Error(`${text} is no network`);
     return { list: "*ACCEPT", value: { kind: "network", network: network.value }, text: "", expiresAt: null };
   });
   const attributes = { ...DEFAULT_ATTRIBUTES, ALWRLY: "*LIST" } as const;
