@@ -1,12 +1,13 @@
 /**
  * Checks the database as a whole, in a thread and with a connection of its own, so that mail flows meanwhile. Read only.
  */
-import { statSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, lstatSync, openSync, readSync } from "node:fs";
+import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import { crc32 } from "node:zlib";
 import { formatQueueId, type QueueId } from "../../core/queue/message.ts";
+import { checksumOf } from "./content-files.ts";
 import { reasonOf } from "./faults.ts";
 
 export interface CheckOptions {
@@ -16,6 +17,8 @@ export interface CheckOptions {
 
 /** Findings beyond this are only counted. */
 const FINDINGS_MAX = 1_000;
+
+const BLOCK_OCTETS = 65_536;
 
 /** What is wrong, in words; empty is sound. */
 export function checkDatabase(options: CheckOptions): Promise<readonly string[]> {
@@ -72,9 +75,26 @@ function checkMessages(db: DatabaseSync, contentDirectory: string, findings: str
 }
 
 function checkFile(path: string, sizeOctets: number): string | null {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat?.isFile()) return `its file ${path} is missing`;
-  return stat.size === sizeOctets ? null : `its file ${path} has ${stat.size} octets and should have ${sizeOctets}`;
+  if (stat.size !== sizeOctets) return `its file ${path} has ${stat.size} octets and should have ${sizeOctets}`;
+  const wanted = checksumOf(basename(path));
+  return wanted === null || wanted === checksumOfFile(path) ? null : `its file ${path} does not match its checksum`;
+}
+
+function checksumOfFile(path: string): number {
+  const block = Buffer.allocUnsafe(BLOCK_OCTETS);
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    let checksum = 0;
+    for (let octets = -1; octets !== 0;) {
+      octets = readSync(file, block);
+      checksum = crc32(block.subarray(0, octets), checksum);
+    }
+    return checksum;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function checkQuarantine(db: DatabaseSync, _contentDirectory: string, findings: string[]): void {

@@ -1,15 +1,25 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { open, unlink, type FileHandle } from "node:fs/promises";
+import { open, rename, unlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { assert } from "../../core/base/assert.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { FileContent } from "../../core/mail/content.ts";
 import type { ContentWriter, SpoolFault } from "../../flows/ports.ts";
 import { faultOf, reasonOf } from "./faults.ts";
 
-const NAME = /^[0-9a-f]{24}$/;
+/** Chosen at random, and the CRC-32 of the content; files of older versions have none. */
+const NAME = /^[0-9a-f]{24}(?:-[0-9a-f]{8})?$/;
+/** Not for a queue in its place either, which would never open. */
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const BLOCK_OCTETS = 65_536;
+
+/** The CRC-32 that the content of a file should have; null where it was written by a version that did not note it. */
+export function checksumOf(name: string): number | null {
+  const [, checksum] = name.split("-");
+  return checksum === undefined ? null : Number.parseInt(checksum, 16);
+}
 
 /** Content too large for a row: a file each, synced with its folder before the row that names it is put. */
 export class ContentFiles {
@@ -35,25 +45,52 @@ export class ContentFiles {
     }
   }
 
+  /** Throws before the last block where the content is not what was written: whoever passes it on has not ended it then. */
   async *read(content: FileContent): AsyncIterable<Uint8Array> {
-    assert(NAME.test(content.name), "a file of content is named by the spool");
-    const file = await open(join(this.#directory, content.name), constants.O_RDONLY | constants.O_NOFOLLOW);
+    const { name } = content;
+    assert(NAME.test(name), "a file of content is named by the spool");
+    const wanted = checksumOf(name);
+    const file = await open(join(this.#directory, name), READ);
     try {
+      let checksum = 0;
       for (let left = content.sizeOctets; left > 0;) {
         const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_OCTETS, left));
         const { bytesRead } = await file.read(block, 0, block.length);
-        if (bytesRead === 0) throw new Error(`the file of content ${content.name} is shorter than it was`);
+        if (bytesRead === 0) throw new Error(`the file of content ${name} is shorter than it was`);
         left -= bytesRead;
-        yield block.subarray(0, bytesRead);
+        const octets = block.subarray(0, bytesRead);
+        if (wanted !== null) checksum = crc32(octets, checksum);
+        if (left === 0 && wanted !== null && checksum !== wanted) {
+          throw new Error(`the file of content ${name} does not match its checksum`);
+        }
+        yield octets;
       }
     } finally {
       await file.close();
     }
   }
 
+  /** What is wrong with a file of content, in words; null where it is what was written. Throws where that cannot be told now. */
+  async faultOf(content: FileContent): Promise<string | null> {
+    try {
+      for await (const octets of this.read(content)) if (octets.length === 0) break;
+      return null;
+    } catch (error) {
+      if (isTooManyFiles(error)) throw error;
+      return reasonOf(error);
+    }
+  }
+
   async remove(name: string): Promise<void> {
     // One that cannot be removed is named by no row, and goes at the next start.
     await unlink(join(this.#directory, name)).catch(() => undefined);
+  }
+
+  /** Adds the checksum of its content to the name of a file that is written. */
+  async rename(name: string, checksum: number): Promise<string> {
+    const summed = `${name}-${checksum.toString(16).padStart(8, "0")}`;
+    await rename(join(this.#directory, name), join(this.#directory, summed));
+    return summed;
   }
 
   /** Resolves when every name made before the call is on stable storage. Calls that come during a sync share the next one. */
@@ -94,11 +131,17 @@ export class ContentFiles {
   }
 }
 
+function isTooManyFiles(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EMFILE" || code === "ENFILE";
+}
+
 class FileWriter implements ContentWriter {
-  readonly #name: string;
+  #name: string;
   readonly #file: FileHandle;
   readonly #files: ContentFiles;
   #sizeOctets = 0;
+  #checksum = 0;
   #fault: SpoolFault | null = null;
   #open = true;
 
@@ -116,6 +159,7 @@ class FileWriter implements ContentWriter {
         at += (await this.#file.write(chunk, at, chunk.length - at, this.#sizeOctets + at)).bytesWritten;
       }
       this.#sizeOctets += chunk.length;
+      this.#checksum = crc32(chunk, this.#checksum);
     } catch (error) {
       this.#fault = this.#files.fail(error);
     }
@@ -130,7 +174,10 @@ class FileWriter implements ContentWriter {
     }
     await this.#close();
     try {
-      if (this.#fault === null) await this.#files.syncFolder();
+      if (this.#fault === null) {
+        this.#name = await this.#files.rename(this.#name, this.#checksum);
+        await this.#files.syncFolder();
+      }
     } catch (error) {
       this.#fault = this.#files.fail(error);
     }

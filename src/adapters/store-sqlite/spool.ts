@@ -72,9 +72,16 @@ export class SqliteSpool implements Spool {
 
   async content(id: QueueId): Promise<Content | null> {
     const stored = await this.#thread.call("content", id);
-    if (stored === null || stored.kind === "file") return stored;
+    if (stored === null) return null;
+    if (stored.kind === "file") return (await this.#isSound(id, stored)) ? stored : null;
     const { octets, dotLines } = stored;
     return { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines };
+  }
+
+  async #isSound(id: QueueId, content: FileContent): Promise<boolean> {
+    const fault = await this.#files.faultOf(content);
+    if (fault !== null) await this.#thread.call("quarantine", id, `its content cannot be used: ${fault}`);
+    return fault === null;
   }
 
   readFile(content: FileContent): AsyncIterable<Uint8Array> {
