@@ -10,8 +10,7 @@ import { emptyPolicy, type CompiledPolicy } from "../../src/core/policy/compile.
 import { decideConnection, decideRelay } from "../../src/core/policy/decide.ts";
 import type { ClientFacts } from "../../src/core/policy/decision.ts";
 import { DEFAULT_ATTRIBUTES, type NewEntry, type PolicyChange } from "../../src/core/policy/policy.ts";
-import { memberOf, nanosPerCall, quantile, sampleNetwork, sampleNetworks, stranger } from "./policy-sample.ts";
-import { seeded } from "./whole/entries.ts";
+import { membersOf, nanosPerCall, quantile, sampleNetwork, sampleNetworks, stranger } from "./policy-sample.ts";
 
 const counts = process.argv.slice(2).map(Number);
 const STAMP = { at: 0, by: "bench" };
@@ -33,7 +32,6 @@ function measure(count: number): void {
   globalThis.gc?.();
   const after = process.memoryUsage();
   const megabytes = (after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers) / 1e6;
-  const random = seeded(7);
   const facts = (address: IpAddress): ClientFacts => ({
     address,
     localAddress: null,
@@ -43,7 +41,8 @@ function measure(count: number): void {
     listedBy: null,
   });
   const strange = (): ClientFacts => facts(stranger());
-  const member = (): ClientFacts => facts(memberOf(some[Math.floor(random() * some.length)]!));
+  const members = membersOf(some);
+  const member = (): ClientFacts => facts(members());
   const relay = (client: ClientFacts): unknown => decideRelay(policy, client, FAR, 1).verdict;
   const connect = nanosPerCall(strange, (client) => decideConnection(policy, client, 1).verdict, 200_000);
   const refused = nanosPerCall(strange, relay, 200_000);

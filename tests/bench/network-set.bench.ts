@@ -5,8 +5,7 @@
 import { finish } from "../../src/core/base/steps.ts";
 import { NetworkSet } from "../../src/core/policy/network-set.ts";
 import { NetworkSetBuilder } from "../../src/core/policy/network-set-builder.ts";
-import { memberOf, nanosPerCall, quantile, sampleNetwork, sampleNetworks, stranger } from "./policy-sample.ts";
-import { seeded } from "./whole/entries.ts";
+import { membersOf, nanosPerCall, quantile, sampleNetwork, sampleNetworks, stranger } from "./policy-sample.ts";
 
 const counts = process.argv.slice(2).map(Number);
 const FOREVER = { endOf: () => Infinity };
@@ -31,8 +30,7 @@ function measure(count: number): void {
   globalThis.gc?.();
   const before = process.memoryUsage();
   const { set, some } = build(count);
-  const random = seeded(7);
-  const member = (): ReturnType<typeof stranger> => memberOf(some[Math.floor(random() * some.length)]!);
+  const member = membersOf(some);
   const strangers = nanosPerCall(stranger, (client) => set.match(client, 0, FOREVER), 200_000);
   const members = nanosPerCall(member, (client) => set.match(client, 0, FOREVER), 200_000);
   const edits = editTimes(set);

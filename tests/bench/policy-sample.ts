@@ -32,8 +32,23 @@ export function stranger(): IpAddress {
   return { family: 6, words: [0x20010000 + (word() >>> 16), word(), word(), word()] };
 }
 
+/** Clients at work, each within one of the networks, one after the other by chance. They are kept small: to remember them is no part of a decision. */
+export function membersOf(networks: readonly Network[]): () => IpAddress {
+  const clients = new Uint32Array(5 * networks.length);
+  for (const [i, network] of networks.entries()) {
+    const client = memberOf(network);
+    clients.set(client.family === 4 ? [4, client.bits] : [6, ...client.words], 5 * i);
+  }
+  return () => {
+    const at = 5 * (word() % networks.length);
+    if (clients[at] === 4) return ipv4(clients[at + 1]!);
+    const words = [clients[at + 1]!, clients[at + 2]!, clients[at + 3]!, clients[at + 4]!] as const;
+    return { family: 6, words };
+  };
+}
+
 /** A client within the network. */
-export function memberOf(network: Network): IpAddress {
+function memberOf(network: Network): IpAddress {
   const { base, prefixBits } = network;
   if (base.family === 4) return ipv4(base.bits | (prefixBits === 32 ? 0 : word() >>> prefixBits));
   const [a, b, c, d] = base.words;

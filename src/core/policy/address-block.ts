@@ -5,41 +5,29 @@ export type Words = readonly number[];
 export type Width = 1 | 4;
 
 /**
- * Sorted networks of one family in one typed array that is never changed once it is sealed. Their bases begin alike. Of what follows the common
- * bits, the next 16 are the digest of an address: to search is to compare digests, and only where two are the same the rest.
+ * Sorted networks of one family in one typed array that is never changed once it is sealed. Their bases begin alike; the 32 bits behind what they
+ * have in common are the key of an address. The keys from the first base to the last are cut into equal steps.
  *
- *     header | map: a bit for each of some equal ranges of digests, set where a network of the block reaches into it
- *            | starts: for each of some equal ranges of digests, its first place, two in a word
- *            | digests, two in a word
+ *     header | steps, by 32: a bit for each, set where a network of the block reaches into it; how many bases stand before the 32
  *            | rows: the words of the base, the id, the mark: parent (16 bits, above), whether there is an end (1 bit), prefix (8 bits)
  *
  * The parent is the place + 1 of the narrowest network of the block that contains this one, or 0. Among a million networks the miss of a
- * cache costs more than everything else: whoever is in none of them is nearly always told so by one bit of the map; who is in one, by
- * one look at each of the others.
+ * cache costs more than everything else: whoever is in none of them is nearly always told so by one bit; who is in one, by the two words
+ * there and by the row.
  */
 export type AddressBlock = Uint32Array;
 
-/** How a block is laid out: ranges of digests, and bits of its map, for each network; powers of two, or no map. */
-export interface BlockShape {
-  readonly ranges: number;
-  readonly mapBits: number;
-}
-
 /** Header: places in it. */
 export const COUNT = 0;
-export const COMMON_BITS = 1;
-/** A digest shifted right by so much is a bit of the map. */
-const MAP_SHIFT = 2;
-const SHIFT = 3;
-const FIRST_DIGEST = 4;
-const RANGES = 5;
-/** Where starts, digests and rows begin. */
-const STARTS_AT = 6;
-const DIGESTS_AT = 7;
-export const ROWS_AT = 8;
-const FIRST_WORDS = 9;
-/** A whole line of the cache; the map follows. */
-const MAP_AT = 16;
+const COMMON_BITS = 1;
+/** What a key is above the first one, shifted right by so much, is its step. */
+const SHIFT = 2;
+const FIRST_KEY = 3;
+/** The steps there are. */
+const STEPS = 4;
+export const ROWS_AT = 5;
+const FIRST_WORDS = 6;
+const STEPS_AT = 12;
 
 /** In a mark. */
 export const MARK_EXPIRES = 0x100;
@@ -49,33 +37,26 @@ export const MARK_PARENT_SHIFT = 16;
 /** Words to a row behind its base. */
 const ROW_EXTRA = 2;
 
-/** So few are looked through one by one: the next step is then easier to foresee than where a half is. */
+/** So few rows are looked through one by one: the next step is then easier to foresee than where a half is. */
 const LINEAR_MAX = 8;
 
-const DIGEST_BITS = 16;
+/** Steps for each network: half as many or so are used. */
+const STEPS_PER_NETWORK = 16;
+
+const KEY_BITS = 32;
 
 /** A block with room for `count` rows, to be written at `rowPlace` in order of base and prefix, and then sealed. */
-export function openBlock(count: number, width: Width, shape: BlockShape): AddressBlock {
-  const ranges = powerAtLeast(count * shape.ranges);
-  const mapBits =
-    shape.mapBits === 0 ? 0 : Math.min(1 << DIGEST_BITS, Math.max(32, powerAtLeast(count * shape.mapBits)));
-  const startsAt = MAP_AT + (mapBits >>> 5);
-  const digestsAt = startsAt + ((ranges + 2) >>> 1);
-  const rowsAt = digestsAt + ((count + 1) >>> 1);
+export function openBlock(count: number, width: Width): AddressBlock {
+  const rowsAt = STEPS_AT + 2 * groupsMax(count) + 2;
   const block = new Uint32Array(rowsAt + count * (width + ROW_EXTRA));
   block[COUNT] = count;
-  block[MAP_SHIFT] = mapBits === 0 ? 0 : Math.clz32(mapBits) - (31 - DIGEST_BITS);
-  block[RANGES] = ranges;
-  block[STARTS_AT] = startsAt;
-  block[DIGESTS_AT] = digestsAt;
   block[ROWS_AT] = rowsAt;
   return block;
 }
 
-function powerAtLeast(number: number): number {
-  let power = 1;
-  while (power < number) power *= 2;
-  return power;
+/** Groups of 32 steps that there is room for. */
+function groupsMax(count: number): number {
+  return Math.ceil((count * STEPS_PER_NETWORK) / 32);
 }
 
 /** Where row `i` of the block stands: the words of its base, its id, its mark. */
@@ -89,81 +70,57 @@ export function sealBlock(block: AddressBlock, width: Width): AddressBlock {
   if (count === 0) return block;
   const rows = block[ROWS_AT]!;
   for (let w = 0; w < width; w++) block[FIRST_WORDS + w] = block[rows + w]!;
-  const common = commonBits(block, width, count);
-  block[COMMON_BITS] = common;
-  const digests = block[DIGESTS_AT]!;
-  for (let i = 0, at = rows; i < count; i++, at += width + ROW_EXTRA) {
-    const digest =
-      width === 1
-        ? digestOfIpv4(block[at]!, common)
-        : digestOfIpv6(block[at]!, block[at + 1]!, block[at + 2]!, block[at + 3]!, common);
-    block[digests + (i >>> 1)]! |= digest << (DIGEST_BITS * (i & 1));
-  }
+  block[COMMON_BITS] = commonBits(block, width, count);
+  const first = keyAt(block, width, 0);
+  const span = keyAt(block, width, count - 1) - first;
+  let shift = 0;
+  while (span >>> shift >= 32 * groupsMax(count)) shift++;
+  block[FIRST_KEY] = first;
+  block[SHIFT] = shift;
+  block[STEPS] = (span >>> shift) + 1;
   linkParents(block, width, count);
-  writeStarts(block, count);
-  if (block[STARTS_AT]! > MAP_AT) writeMap(block, width, count);
+  writeSteps(block, width, count);
   return block;
 }
 
-/** Sets the bits of all networks; those within others are set already. */
-function writeMap(block: AddressBlock, width: Width, count: number): void {
+function keyAt(block: AddressBlock, width: Width, i: number): number {
+  const at = rowPlace(block, width, i);
+  if (width === 1) return block[at]!;
+  return keyOfIpv6(block[at]!, block[at + 1]!, block[at + 2]!, block[at + 3]!, block[COMMON_BITS]!);
+}
+
+/** The bits that networks reach into, and how many bases are before each 32. Networks within others set nothing new. */
+function writeSteps(block: AddressBlock, width: Width, count: number): void {
   const marks = block[ROWS_AT]! + width + 1;
-  const common = block[COMMON_BITS]!;
+  const common = width === 1 ? 0 : block[COMMON_BITS]!;
+  const first = block[FIRST_KEY]!;
+  const shift = block[SHIFT]!;
+  const last = block[STEPS]! - 1;
+  let group = 0;
   for (let i = 0; i < count; i++) {
+    const key = keyAt(block, width, i);
+    const step = (key - first) >>> shift;
+    while (group < step >>> 5) block[STEPS_AT + 2 * ++group + 1] = i;
     const mark = block[marks + i * (width + ROW_EXTRA)]!;
     if (mark >>> MARK_PARENT_SHIFT !== 0) continue;
-    const digest = digestAt(block, i);
-    const ownBits = DIGEST_BITS - Math.max(0, (mark & MARK_PREFIX) - common);
-    const last = ownBits <= 0 ? digest : Math.min(0xffff, digest | ((1 << Math.min(ownBits, DIGEST_BITS)) - 1));
-    setBits(block, digest >>> block[MAP_SHIFT]!, last >>> block[MAP_SHIFT]!);
+    const own = Math.min(KEY_BITS, Math.max(0, (mark & MARK_PREFIX) - common));
+    const end = own === KEY_BITS ? key : (key | (0xffff_ffff >>> own)) >>> 0;
+    setBits(block, step, Math.min(last, (end - first) >>> shift));
   }
+  while (group <= last >>> 5) block[STEPS_AT + 2 * ++group + 1] = count;
 }
 
 function setBits(block: AddressBlock, first: number, last: number): void {
-  for (let bit = first; bit <= last;) {
-    if ((bit & 31) === 0 && bit + 31 <= last) {
-      block[MAP_AT + (bit >>> 5)] = 0xffff_ffff;
-      bit += 32;
+  for (let step = first; step <= last;) {
+    const at = STEPS_AT + 2 * (step >>> 5);
+    if ((step & 31) === 0 && step + 31 <= last) {
+      block[at] = 0xffff_ffff;
+      step += 32;
     } else {
-      block[MAP_AT + (bit >>> 5)]! |= 1 << (bit & 31);
-      bit++;
+      block[at]! |= 1 << (step & 31);
+      step++;
     }
   }
-}
-
-/**
- * Whether the map leaves open that a network of the block contains the IPv4 address; for an address whose common bits are others it says
- * something or other, and what follows finds out.
- */
-export function mayHoldIpv4(block: AddressBlock, bits: number): boolean {
-  const bit = digestOfIpv4(bits, block[COMMON_BITS]!) >>> block[MAP_SHIFT]!;
-  return (block[MAP_AT + (bit >>> 5)]! & (1 << (bit & 31))) !== 0;
-}
-
-/** The same for the IPv6 address of these unsigned words. */
-export function mayHoldIpv6(block: AddressBlock, a: number, b: number, c: number, d: number): boolean {
-  const bit = digestOfIpv6(a, b, c, d, block[COMMON_BITS]!) >>> block[MAP_SHIFT]!;
-  return (block[MAP_AT + (bit >>> 5)]! & (1 << (bit & 31))) !== 0;
-}
-
-function writeStarts(block: AddressBlock, count: number): void {
-  const ranges = block[RANGES]!;
-  const first = digestAt(block, 0);
-  const span = digestAt(block, count - 1) - first;
-  let shift = 0;
-  while (span >>> shift >= ranges) shift++;
-  block[FIRST_DIGEST] = first;
-  block[SHIFT] = shift;
-  const starts = block[STARTS_AT]!;
-  const write = (range: number, place: number): void => {
-    block[starts + (range >>> 1)]! |= place << (16 * (range & 1));
-  };
-  let range = 0;
-  for (let i = 0; i < count; i++) {
-    const own = (digestAt(block, i) - first) >>> shift;
-    while (range < own) write(++range, i);
-  }
-  while (range < ranges) write(++range, count);
 }
 
 /** The parent of a network is the network before it, or one of that one's parents. */
@@ -197,8 +154,9 @@ export function samePrefix(
   return true;
 }
 
-/** How many bits the first address and the last one share; at most so many that a digest is left. */
+/** How many bits the first address and the last one share; at most so many that a key is left. */
 function commonBits(block: AddressBlock, width: Width, count: number): number {
+  if (width === 1) return 0;
   const firstAt = rowPlace(block, width, 0);
   const lastAt = rowPlace(block, width, count - 1);
   let common = 0;
@@ -208,56 +166,50 @@ function commonBits(block: AddressBlock, width: Width, count: number): number {
     common += Math.clz32(differing);
     break;
   }
-  return Math.min(common, 32 * width - DIGEST_BITS);
+  return Math.min(common, 32 * width - KEY_BITS);
 }
 
-/** The 16 bits behind the first `common` bits, at most 16. */
-export function digestOfIpv4(bits: number, common: number): number {
-  return (bits << common) >>> DIGEST_BITS;
-}
-
-/** The 16 bits behind the first `common` bits, at most 112. */
-export function digestOfIpv6(a: number, b: number, c: number, d: number, common: number): number {
+/** The 32 bits behind the first `common` bits, at most 96. */
+function keyOfIpv6(a: number, b: number, c: number, d: number, common: number): number {
   const bits = common & 31;
   const word = common < 32 ? a : common < 64 ? b : common < 96 ? c : d;
-  if (bits <= DIGEST_BITS) return (word << bits) >>> DIGEST_BITS;
+  if (bits === 0) return word;
   const next = common < 32 ? b : common < 64 ? c : d;
-  return ((word << bits) | (next >>> (32 - bits))) >>> DIGEST_BITS;
-}
-
-/** The digest of network `i`. */
-function digestAt(block: AddressBlock, i: number): number {
-  return (block[block[DIGESTS_AT]! + (i >>> 1)]! >>> (DIGEST_BITS * (i & 1))) & 0xffff;
-}
-
-function startOf(block: AddressBlock, range: number): number {
-  return (block[block[STARTS_AT]! + (range >>> 1)]! >>> (16 * (range & 1))) & 0xffff;
+  return ((word << bits) | (next >>> (32 - bits))) >>> 0;
 }
 
 /** How many bases of the block are at or below `bits`, an unsigned IPv4 address. */
 export function placeOfIpv4(block: AddressBlock, bits: number): number {
+  const first = block[FIRST_KEY]!;
   const count = block[COUNT]!;
-  const common = block[COMMON_BITS]!;
-  if (count === 0) return 0;
-  const first = block[FIRST_WORDS]!;
-  if (common > 0 && (bits ^ first) >>> (32 - common) !== 0) return bits < first ? 0 : count;
-  const digest = digestOfIpv4(bits, common);
-  if (digest < block[FIRST_DIGEST]!) return 0;
-  const range = (digest - block[FIRST_DIGEST]!) >>> block[SHIFT]!;
-  if (range >= block[RANGES]!) return count;
+  if (count === 0 || bits < first) return 0;
+  const step = (bits - first) >>> block[SHIFT]!;
+  if (step >= block[STEPS]!) return count;
+  return placeInGroupIpv4(block, STEPS_AT + 2 * (step >>> 5) + 1, bits);
+}
+
+/** The same, and 0 too where the steps say that no network of the block contains the address. */
+export function holdingPlaceIpv4(block: AddressBlock, bits: number): number {
+  const first = block[FIRST_KEY]!;
+  const count = block[COUNT]!;
+  if (count === 0 || bits < first) return 0;
+  const step = (bits - first) >>> block[SHIFT]!;
+  if (step >= block[STEPS]!) return count;
+  const at = STEPS_AT + 2 * (step >>> 5);
+  return (block[at]! & (1 << (step & 31))) === 0 ? 0 : placeInGroupIpv4(block, at + 1, bits);
+}
+
+/** `at` is where the number of bases before a group of steps stands. */
+function placeInGroupIpv4(block: AddressBlock, at: number, bits: number): number {
   const rows = block[ROWS_AT]!;
-  let from = startOf(block, range);
-  let to = startOf(block, range + 1);
+  let from = block[at]!;
+  let to = block[at + 2]!;
   while (to - from > LINEAR_MAX) {
     const middle = (from + to) >>> 1;
-    const other = digestAt(block, middle);
-    if (other < digest || (other === digest && block[rows + 3 * middle]! <= bits)) from = middle + 1;
+    if (block[rows + 3 * middle]! <= bits) from = middle + 1;
     else to = middle;
   }
-  for (; from < to; from++) {
-    const other = digestAt(block, from);
-    if (other > digest || (other === digest && block[rows + 3 * from]! > bits)) break;
-  }
+  while (from < to && block[rows + 3 * from]! <= bits) from++;
   return from;
 }
 
@@ -268,22 +220,39 @@ export function placeOfIpv6(block: AddressBlock, a: number, b: number, c: number
   const common = block[COMMON_BITS]!;
   const side = common === 0 ? 0 : sideOf(block, a, b, c, d, common);
   if (side !== 0) return side < 0 ? 0 : count;
-  const digest = digestOfIpv6(a, b, c, d, common);
-  if (digest < block[FIRST_DIGEST]!) return 0;
-  const range = (digest - block[FIRST_DIGEST]!) >>> block[SHIFT]!;
-  if (range >= block[RANGES]!) return count;
-  let from = startOf(block, range);
-  let to = startOf(block, range + 1);
+  const key = keyOfIpv6(a, b, c, d, common);
+  const first = block[FIRST_KEY]!;
+  if (key < first) return 0;
+  const step = (key - first) >>> block[SHIFT]!;
+  if (step >= block[STEPS]!) return count;
+  return placeInGroupIpv6(block, STEPS_AT + 2 * (step >>> 5) + 1, a, b, c, d);
+}
+
+/** The same, and 0 too where the steps say that no network of the block contains the address. */
+export function holdingPlaceIpv6(block: AddressBlock, a: number, b: number, c: number, d: number): number {
+  const count = block[COUNT]!;
+  if (count === 0) return 0;
+  const common = block[COMMON_BITS]!;
+  const side = common === 0 ? 0 : sideOf(block, a, b, c, d, common);
+  if (side !== 0) return side < 0 ? 0 : count;
+  const key = keyOfIpv6(a, b, c, d, common);
+  const first = block[FIRST_KEY]!;
+  if (key < first) return 0;
+  const step = (key - first) >>> block[SHIFT]!;
+  if (step >= block[STEPS]!) return count;
+  const at = STEPS_AT + 2 * (step >>> 5);
+  return (block[at]! & (1 << (step & 31))) === 0 ? 0 : placeInGroupIpv6(block, at + 1, a, b, c, d);
+}
+
+function placeInGroupIpv6(block: AddressBlock, at: number, a: number, b: number, c: number, d: number): number {
+  let from = block[at]!;
+  let to = block[at + 2]!;
   while (to - from > LINEAR_MAX) {
     const middle = (from + to) >>> 1;
-    const other = digestAt(block, middle);
-    if (other < digest || (other === digest && reaches(block, middle, a, b, c, d))) from = middle + 1;
+    if (reaches(block, middle, a, b, c, d)) from = middle + 1;
     else to = middle;
   }
-  for (; from < to; from++) {
-    const other = digestAt(block, from);
-    if (other > digest || (other === digest && !reaches(block, from, a, b, c, d))) break;
-  }
+  while (from < to && reaches(block, from, a, b, c, d)) from++;
   return from;
 }
 

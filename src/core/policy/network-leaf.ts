@@ -31,13 +31,6 @@ export type NetworkLeaf = AddressBlock;
  */
 export const LEAF_MAX = 4_096;
 
-const LEAF_SHAPE = { ranges: 0.5, mapBits: 8 };
-
-/** A leaf whose rows are still to be written and which is then to be sealed. */
-export function openLeaf(count: number, width: Width): NetworkLeaf {
-  return openBlock(count, width, LEAF_SHAPE);
-}
-
 export function leafCount(leaf: NetworkLeaf): number {
   return leaf[COUNT]!;
 }
@@ -109,7 +102,7 @@ export function leafWith(leaf: NetworkLeaf, width: Width, row: NetworkRow): Netw
   const there = leafHolds(leaf, width, after - 1, row.words, row.prefixBits);
   const at = there ? after - 1 : after;
   const n = leafCount(leaf);
-  const next = openLeaf(there ? n : n + 1, width);
+  const next = openBlock(there ? n : n + 1, width);
   copy(leaf, width, 0, at, next, 0);
   write(next, width, at, row);
   copy(leaf, width, after, n, next, at + 1);
@@ -119,7 +112,7 @@ export function leafWith(leaf: NetworkLeaf, width: Width, row: NetworkRow): Netw
 /** The leaf without its network `i`. */
 export function leafWithout(leaf: NetworkLeaf, width: Width, i: number): NetworkLeaf {
   const n = leafCount(leaf);
-  const next = openLeaf(n - 1, width);
+  const next = openBlock(n - 1, width);
   copy(leaf, width, 0, i, next, 0);
   copy(leaf, width, i + 1, n, next, i);
   return sealBlock(next, width);
@@ -127,13 +120,13 @@ export function leafWithout(leaf: NetworkLeaf, width: Width, i: number): Network
 
 /** The networks from `from` to before `to` as a leaf of their own. */
 export function leafPart(leaf: NetworkLeaf, width: Width, from: number, to: number): NetworkLeaf {
-  const part = openLeaf(to - from, width);
+  const part = openBlock(to - from, width);
   copy(leaf, width, from, to, part, 0);
   return sealBlock(part, width);
 }
 
 export function leafJoined(a: NetworkLeaf, b: NetworkLeaf, width: Width): NetworkLeaf {
-  const joined = openLeaf(leafCount(a) + leafCount(b), width);
+  const joined = openBlock(leafCount(a) + leafCount(b), width);
   copy(a, width, 0, leafCount(a), joined, 0);
   copy(b, width, 0, leafCount(b), joined, leafCount(a));
   return sealBlock(joined, width);

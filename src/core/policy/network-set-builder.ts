@@ -1,7 +1,7 @@
 import type { Steps } from "../base/steps.ts";
 import type { Network } from "../mail/network.ts";
-import { MARK_EXPIRES, rowPlace, sealBlock, type Width } from "./address-block.ts";
-import { LEAF_MAX, openLeaf, type NetworkLeaf } from "./network-leaf.ts";
+import { MARK_EXPIRES, openBlock, rowPlace, sealBlock, type Width } from "./address-block.ts";
+import { LEAF_MAX, type NetworkLeaf } from "./network-leaf.ts";
 import { isWide, NetworkSet, wordsOf } from "./network-set.ts";
 import { NetworkTree } from "./network-tree.ts";
 import type { EntryId } from "./policy.ts";
@@ -91,7 +91,7 @@ class TreeBuilder {
 
   #leaf(order: Uint32Array, from: number, to: number): NetworkLeaf {
     const width = this.#width;
-    const leaf = openLeaf(to - from, width);
+    const leaf = openBlock(to - from, width);
     for (let i = from, at = rowPlace(leaf, width, 0); i < to; i++, at += width + 2) {
       const place = order[i]!;
       for (let w = 0; w < width; w++) leaf[at + w] = this.#words[place * width + w]!;

@@ -3,11 +3,11 @@ import type { Instant } from "../base/time.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import type { Network } from "../mail/network.ts";
 import {
+  holdingPlaceIpv4,
+  holdingPlaceIpv6,
   MARK_EXPIRES,
   MARK_PARENT_SHIFT,
   MARK_PREFIX,
-  mayHoldIpv4,
-  mayHoldIpv6,
   placeOfIpv4,
   placeOfIpv6,
   ROWS_AT,
@@ -142,7 +142,7 @@ function matchIpv4(tree: NetworkTree, bits: number, now: Instant, ends: Ends): E
   const index = placeOfIpv4(tree.fences, bits);
   const leaf = tree.leaves[index]!;
   const rows = leaf[ROWS_AT]! - 3;
-  let place = mayHoldIpv4(leaf, bits) ? placeOfIpv4(leaf, bits) : 0;
+  let place = holdingPlaceIpv4(leaf, bits);
   while (place > 0) {
     const row = rows + 3 * place;
     const mark = leaf[row + 2]!;
@@ -167,7 +167,7 @@ function matchIpv6(tree: NetworkTree, a: number, b: number, c: number, d: number
   const index = placeOfIpv6(tree.fences, a, b, c, d);
   const leaf = tree.leaves[index]!;
   const rows = leaf[ROWS_AT]! - 6;
-  let place = mayHoldIpv6(leaf, a, b, c, d) ? placeOfIpv6(leaf, a, b, c, d) : 0;
+  let place = holdingPlaceIpv6(leaf, a, b, c, d);
   while (place > 0) {
     const row = rows + 6 * place;
     const mark = leaf[row + 5]!;

@@ -219,11 +219,8 @@ function firstWords(leaf: NetworkLeaf, width: Width): Words {
   return rowAt(leaf, width, 0).words;
 }
 
-/** They are few and looked at every time: most ranges have one fence or none. */
-const FENCE_SHAPE = { ranges: 8, mapBits: 0 };
-
 function fenceBlock(fences: readonly Words[], width: Width): AddressBlock {
-  const block = openBlock(fences.length, width, FENCE_SHAPE);
+  const block = openBlock(fences.length, width);
   for (const [i, fence] of fences.entries()) block.set(fence, rowPlace(block, width, i));
   return sealBlock(block, width);
 }
