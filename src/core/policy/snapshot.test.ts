@@ -142,6 +142,20 @@ suite("encodeSnapshot() and decodeSnapshot()", () => {
     }
   });
 
+  test("the comparison is one that fails: a row with another number, or the policy of the version before", () => {
+    const chance = new Chance(7);
+    const { policy } = grown(chance, 600, 0);
+    const octets = joined(policy);
+    const row = new Uint32Array(octets.buffer, 0, octets.length >>> 2);
+    row[row[5]! + 1]! ^= 1; // the number in the first row of the first leaf
+    const damaged = decodeSnapshot(octets, SETTINGS);
+    assert.ok(damaged);
+    assert.throws(() => assertSame(damaged.policy, policy, chance));
+    const changed = applyChange(policy, { kind: "remove-entry", id: policy.nextId - 1 }, { at: 0, by: "" });
+    assert.ok(changed.ok);
+    assert.throws(() => assertSame(restored(policy), changed.value.policy, chance));
+  });
+
   test("keeps what undo needs, and the empty policy", () => {
     assert.deepEqual(decodeSnapshot(joined(emptyPolicy(SETTINGS)), SETTINGS)?.newest, null);
     const newest = { by: "ops", inverse: { kind: "remove-entry", id: 7 } } as const;
