@@ -304,3 +304,45 @@ test("a stop does not wait for those whose answers are kept back", async (t) => 
   client.destroy();
   await closing;
 });
+
+test("a client that does not close after the last word is cut ten seconds later", async (t) => {
+  const { world, clock } = await scene(t);
+  const client = await greeted(world, LISTED);
+  clock.advance(DEFAULT_LIMITS.commandTimeoutMs);
+  assert.match(await client.reply(), /^421 4\.4\.2/);
+  for (let i = 0; i < 20; i++) await turn();
+  assert.equal(world.listeners.sessions().length, 1, "half open");
+  clock.advance(10_000);
+  while (world.listeners.sessions().length > 0) await turn();
+});
+
+test("a client that reads no reply is not read, and is cut when its time is over", async (t) => {
+  const { world, clock } = await scene(t);
+  const client = await greeted(world, LISTED);
+  client.pause();
+  const lines = Buffer.from("VRFY user@inside.example\r\n".repeat(2_000));
+  for (let i = 0; i < 200; i++) await client.say(lines);
+  for (let i = 0; i < 500; i++) await turn();
+  assert.equal(world.listeners.sessions().length, 1);
+  assert.match(await (await greeted(world, LISTED)).ask("QUIT"), /^221/);
+  clock.advance(DEFAULT_LIMITS.commandTimeoutMs);
+  clock.advance(10_000);
+  while (world.listeners.sessions().length > 0) await turn();
+});
+
+test("3,000 chunks of one octet are one message", async (t) => {
+  const { world } = await scene(t);
+  const client = await greeted(world, STRANGER);
+  await client.say("MAIL FROM:<s@client.example>\r\nRCPT TO:<u@inside.example>\r\n");
+  for (let i = 0; i < 2; i++) assert.match(await client.reply(), /^250/);
+  const content = "Subject: x\r\n\r\n".concat("y".repeat(2_982), "\r\n");
+  await client.say(
+    Array.from(content, (octet) => `BDAT 1\r\n${octet}`)
+      .join("")
+      .concat("BDAT 0 LAST\r\n"),
+  );
+  for (let i = 0; i <= content.length; i++) assert.match(await client.reply(), /^250/);
+  const [message] = world.accepted;
+  assert.ok(message !== undefined && (await world.contentOf(message)) === content);
+  assert.equal(world.receiver.budget.usedOctets, 0);
+});
