@@ -199,7 +199,10 @@ describe("loadConfig() names file, line, key and what would be right of", () => 
 
   test("a file that is not there", async () => {
     const result = loadConfig({ file: "none.toml", environment: {}, dataDirectory: null, directory });
-    assert.match(result.ok ? "" : (result.error[0] ?? ""), /none\.toml: cannot be read: ENOENT/);
+    assert.match(
+      result.ok ? "" : (result.error[0] ?? ""),
+      /none\.toml cannot be read: there is no such file\. Name one .*--config/,
+    );
   });
 });
 

@@ -48,7 +48,20 @@ function readToml(file: string): Result<{ text: string; values: object }, readon
     return ok({ text, values: parse(text) });
   } catch (fault) {
     if (fault instanceof TomlError) return err([`${file}:${fault.line}: ${firstLine(fault.message)}`]);
-    return err([`${file}: cannot be read: ${fault instanceof Error ? fault.message : String(fault)}`]);
+    return err([`${file} cannot be read: ${whyUnreadable(fault)}`]);
+  }
+}
+
+function whyUnreadable(fault: unknown): string {
+  switch ((fault as NodeJS.ErrnoException).code) {
+    case "ENOENT":
+      return "there is no such file. Name one that is there with --config or RELAYKEEPER_CONFIG, or leave both out to run with the defaults";
+    case "EACCES":
+      return "this user may not read it";
+    case "EISDIR":
+      return "it is a folder: name the file in it";
+    default:
+      return fault instanceof Error ? fault.message : String(fault);
   }
 }
 
