@@ -35,12 +35,12 @@ export async function applyPolicy(
   const parsed = await parse(operations, text);
   if (!parsed.ok) return parsed.result;
   const { policy } = operations;
-  const lines = await differences(operations, parsed.value.change);
-  if (lines.length === 0)
+  const { lines: shown, count } = await differences(operations, parsed.value.change, SHOWN_MAX);
+  if (count === 0)
     return done([message("SMR0709")], "", { version: policy.version(), differences: 0, changes: [], findings: [] });
   const changed = await policy.change({
     change: parsed.value.change,
-    command: `policy apply (${counted(lines.length, "difference")})`,
+    command: `policy apply (${counted(count, "difference")})`,
     by,
     confirmed: confirmed || parsed.value.confirmed,
   });
@@ -49,11 +49,10 @@ export async function applyPolicy(
     return { ok: refusal.severity < 30, messages: [refusal], output: "", value: null };
   }
   const { version, findings } = changed.value;
-  const what = `${counted(lines.length, "difference")}. ${await describeRelay(policy)}`;
+  const what = `${counted(count, "difference")}. ${await describeRelay(policy)}`;
   const messages = [message("SMR0701", what, String(version)), ...findingMessages(findings)];
-  const shown = lines.slice(0, SHOWN_MAX);
-  const more = lines.length > shown.length ? `\n/* and ${formatCount(lines.length - shown.length)} more */` : "";
-  const value = { version, differences: lines.length, changes: shown, findings: findingsJson(findings) };
+  const more = count > shown.length ? `\n/* and ${formatCount(count - shown.length)} more */` : "";
+  const value = { version, differences: count, changes: shown, findings: findingsJson(findings) };
   return done(messages, `${shown.join("\n")}${more}`, value);
 }
 
@@ -61,7 +60,7 @@ export async function applyPolicy(
 export async function diffPolicyFile(operations: Operations, text: string): Promise<CommandResult> {
   const parsed = await parse(operations, text);
   if (!parsed.ok) return parsed.result;
-  const lines = await differences(operations, parsed.value.change);
+  const { lines } = await differences(operations, parsed.value.change, Infinity);
   if (lines.length === 0) return done([message("SMR0709")], "", []);
   return done([message("SMR0710", counted(lines.length, "difference"))], lines.join("\n"), lines);
 }
@@ -103,17 +102,22 @@ export function fileFaults(faults: readonly FileFault[]): CommandResult {
   return { ok: false, messages, output: "", value };
 }
 
+/** How many differences there are, and the first of them, at most `linesMax`. */
 async function differences(
   operations: Operations,
   change: PolicyChange & { kind: "replace" },
-): Promise<readonly string[]> {
+  linesMax: number,
+): Promise<{ readonly lines: readonly string[]; readonly count: number }> {
   const { policy } = operations;
   const before = { attributes: policy.attributes(), entries: policy.walk() };
   const lines: string[] = [];
+  let count = 0;
   await inSlices(operations, diffPolicy(before, change), (line) => {
-    if (line !== undefined) lines.push(line);
+    if (line === undefined) return;
+    count++;
+    if (lines.length < linesMax) lines.push(line);
   });
-  return lines;
+  return { lines, count };
 }
 
 function done(messages: readonly Message[], output: string, value: CommandResult["value"]): CommandResult {

@@ -11,7 +11,7 @@ import {
   type AttributeName,
 } from "./attribute-values.ts";
 import { readCommand } from "./command.ts";
-import { compareEntries, sortEntries, type NamedEntry } from "./entry-order.ts";
+import { compareEntries, sortEntries } from "./entry-order.ts";
 import { formatAddCommand } from "./entry-text.ts";
 import { readNewEntry, type Sealing } from "./entry-value.ts";
 import { message, type Diagnostic, type Message } from "./messages.ts";
@@ -148,17 +148,17 @@ class PolicyReader {
 
   /** The same entries stand together once they are sorted, each behind the one of the line before it. */
   *#findTwice(): Steps<void> {
-    const placed: (NamedEntry & { readonly line: number })[] = [];
-    for (const [i, { list, value }] of this.#entries.entries()) {
-      placed.push({ list, value, line: this.#lines[i] ?? 0 });
-      yield;
-    }
-    let first: (typeof placed)[number] | undefined;
-    for (const entry of yield* sortEntries(placed)) {
+    let lines: Map<NewEntry, number> | null = null; // made for the first that stands there twice: mostly there is none
+    const lineOf = (entry: NewEntry): number => {
+      lines ??= new Map(this.#entries.map((one, i) => [one, this.#lines[i] ?? 0]));
+      return lines.get(entry) ?? 0;
+    };
+    let first: NewEntry | undefined;
+    for (const entry of yield* sortEntries(this.#entries)) {
       yield;
       if (first && compareEntries(first, entry) === 0) {
-        const names = [formatEntryValue(entry.value), entry.list, String(first.line)];
-        this.faults.push({ line: entry.line, column: 1, message: message("SMR0703", ...names) });
+        const names = [formatEntryValue(entry.value), entry.list, String(lineOf(first))];
+        this.faults.push({ line: lineOf(entry), column: 1, message: message("SMR0703", ...names) });
       } else first = entry;
     }
   }
