@@ -180,6 +180,7 @@ suite("PolicyKeeper", () => {
     let broken = true;
     const log: PolicyLog = {
       read: (from) => memory.read(from),
+      heads: (from) => memory.heads(from),
       append: (record) => (broken ? Promise.reject(new Error("disk")) : memory.append(record)),
     };
     const { keeper, events } = await open(log);
@@ -204,7 +205,8 @@ suite("PolicyKeeper", () => {
       [record(1, add("10.0.0.0/8")), record(2, add("10.0.0.0/8"))],
     ];
     for (const records of logs) {
-      const log: PolicyLog = { read: async () => records, append: () => Promise.reject(new Error("not here")) };
+      const notHere = (): Promise<never> => Promise.reject(new Error("not here"));
+      const log: PolicyLog = { read: async () => records, heads: notHere, append: notHere };
       await assert.rejects(open(log), /damaged at version/);
     }
   });

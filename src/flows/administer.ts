@@ -15,6 +15,7 @@ import type {
   EntryValue,
   ListName,
   PolicyChange,
+  PolicyHead,
   PolicyRecord,
 } from "../core/policy/policy.ts";
 import { relayFigures, type RelayFigures } from "../core/policy/relay-figures.ts";
@@ -158,9 +159,9 @@ export class PolicyKeeper implements PolicyOperations {
   }
 
   /** The newest first. */
-  async history(limit: number): Promise<readonly PolicyRecord[]> {
-    const records = await this.#options.log.read(Math.max(1, this.#policy.version - limit + 1));
-    return records.slice(-limit).reverse();
+  async history(limit: number): Promise<readonly PolicyHead[]> {
+    const heads = await this.#options.log.heads(Math.max(1, this.#policy.version - limit + 1));
+    return heads.slice(-limit).reverse();
   }
 
   async preview(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {

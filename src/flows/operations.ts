@@ -17,7 +17,7 @@ import type {
   EntryValue,
   ListName,
   PolicyChange,
-  PolicyRecord,
+  PolicyHead,
 } from "../core/policy/policy.ts";
 import type { MemoryContent } from "../core/mail/content.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
@@ -68,7 +68,7 @@ export interface PolicyOperations {
   preview(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>>;
   /** Makes the policy what it was before the newest change, as a new version; `null` when there is nothing to undo. */
   undo(by: string, confirmed: boolean): Promise<Result<ChangeAnswer, ChangeRefusal> | null>;
-  history(limit: number): Promise<readonly PolicyRecord[]>;
+  history(limit: number): Promise<readonly PolicyHead[]>;
   analyse(): Promise<readonly Finding[]>;
   /** The narrowest entry of the list that has not ended and covers all addresses of the value; null where there is none. */
   covering(list: ListName, value: EntryValue): Entry | null;

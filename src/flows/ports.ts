@@ -11,7 +11,7 @@ import type { IpAddress } from "../core/mail/ip.ts";
 import type { Network } from "../core/mail/network.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import type { Decision, Verdict } from "../core/policy/decision.ts";
-import type { EntryId, PolicyRecord } from "../core/policy/policy.ts";
+import type { EntryId, PolicyHead, PolicyRecord } from "../core/policy/policy.ts";
 import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
@@ -33,6 +33,8 @@ export interface Timer {
 export interface PolicyLog {
   /** Every record from `fromVersion` on, in order; the first `limit` of them where there is one. */
   read(fromVersion: number, limit?: number): Promise<readonly PolicyRecord[]>;
+  /** The same without the changes themselves, which may be long. */
+  heads(fromVersion: number): Promise<readonly PolicyHead[]>;
   /**
    * Resolves once the record is on stable storage. `record.version` must be the successor of the last version; where it is not,
    * somebody else was first: nothing is written and the conflict names the last version.

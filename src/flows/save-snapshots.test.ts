@@ -28,6 +28,7 @@ async function open({ log, snapshots }: Place): Promise<House> {
   const read: number[] = [];
   const keeper = await PolicyKeeper.open({
     log: {
+      heads: (from) => log.heads(from),
       append: (record) => log.append(record),
       read: async (from, limit) => {
         const records = await log.read(from, limit);

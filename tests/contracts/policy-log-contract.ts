@@ -60,6 +60,14 @@ export function policyLogContract(adapter: string, open: () => Promise<PolicyLog
       assert.deepEqual(await log.read(2, 3), records.slice(1, 4));
     });
 
+    withLog("heads() says of each record all but its change", async (log) => {
+      const records = CHANGES.map((change, i) => record(i + 1, change));
+      for (const one of records) await log.append(one);
+      const heads = records.map(({ change, ...rest }) => ({ ...rest, kind: change.kind }));
+      assert.deepEqual(await log.heads(1), heads);
+      assert.deepEqual(await log.heads(4), heads.slice(3));
+    });
+
     withLog("append() keeps a change of many entries", async (log) => {
       const entries = Array.from({ length: 5_000 }, (_, i) => ({ ...entry, text: `Müller ${i}` }));
       const large = record(1, { kind: "replace", attributes: DEFAULT_ATTRIBUTES, entries });

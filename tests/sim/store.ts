@@ -129,6 +129,10 @@ export class SimStore {
         const from = Math.max(0, fromVersion - 1);
         return this.#call(life, "read", () => this.#records.slice(from, from + limit));
       },
+      heads: (fromVersion) => {
+        const records = (): readonly PolicyRecord[] => this.#records.slice(Math.max(0, fromVersion - 1));
+        return this.#call(life, "read", () => records().map(({ change, ...rest }) => ({ ...rest, kind: change.kind })));
+      },
       append: (record) => this.#call(life, "write", () => this.#append(record)),
     };
   }

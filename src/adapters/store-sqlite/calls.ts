@@ -1,5 +1,5 @@
 import type { Instant } from "../../core/base/time.ts";
-import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
+import type { EntryId, PolicyHead, PolicyRecord } from "../../core/policy/policy.ts";
 import type { DuePage } from "../../core/queue/due-page.ts";
 import type { AcceptedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
@@ -56,6 +56,7 @@ export interface Calls {
   /** Takes a message that cannot be used out of the queue, and keeps it for inspection. */
   quarantine(id: QueueId, reason: string): void;
   readPolicy(fromVersion: number, limit: number): readonly PolicyRecord[];
+  policyHeads(fromVersion: number, limit: number): readonly PolicyHead[];
   /** What tells the record of this version from every other one that could have been in its place; null where there is none. */
   policyMark(version: number): string | null;
   /** The last version where it is not the one before the record's, and nothing was written; else null. */
@@ -79,6 +80,7 @@ export const READS: ReadonlySet<CallName> = new Set([
   "captured",
   "counts",
   "readPolicy",
+  "policyHeads",
   "policyMark",
   "loadUses",
   "findUser",

@@ -231,6 +231,7 @@ function callsOf(messages: MessageTable, records: RecordTables): CallTable {
     remove: (ids) => messages.remove(ids),
     quarantine: (id, reason) => messages.quarantine(id, reason),
     readPolicy: (fromVersion, limit) => records.readPolicy(fromVersion, limit),
+    policyHeads: (fromVersion, limit) => records.policyHeads(fromVersion, limit),
     policyMark: (version) => records.policyMark(version),
     appendPolicy: (record, change) => records.appendPolicy(record, change),
     loadUses: () => records.loadUses(),

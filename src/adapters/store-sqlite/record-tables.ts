@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Instant } from "../../core/base/time.ts";
-import type { EntryId, PolicyRecord } from "../../core/policy/policy.ts";
+import type { EntryId, PolicyHead, PolicyRecord } from "../../core/policy/policy.ts";
 import { decodePolicyChange } from "../../core/policy/record-json.ts";
 import type { EntryUse, ScramVerifier } from "../../flows/ports.ts";
 import type { EncodedChange } from "./calls.ts";
@@ -26,6 +26,16 @@ export class RecordTables {
         change: change.value,
       };
     });
+  }
+
+  policyHeads(fromVersion: number, limit: number): PolicyHead[] {
+    return this.#sql.policyHeads.all(fromVersion, limit).map((row) => ({
+      version: Number(row["version"]),
+      at: Number(row["at"]),
+      by: String(row["by"]),
+      command: String(row["command"]),
+      kind: String(row["kind"]) as PolicyHead["kind"],
+    }));
   }
 
   policyMark(version: number): string | null {
@@ -88,6 +98,12 @@ function prepareAll(db: DatabaseSync) {
   return {
     readPolicy: db.prepare(
       "SELECT version, at, by, command, change FROM policy WHERE version >= ? ORDER BY version LIMIT ?",
+    ),
+    // A change that replaces everything begins with its kind, and is not read to its end.
+    policyHeads: db.prepare(
+      `SELECT version, at, by, command,
+         CASE WHEN substr(change, 1, 17) = '{"kind":"replace"' THEN 'replace' ELSE json_extract(change, '$.kind') END AS kind
+       FROM policy WHERE version >= ? ORDER BY version LIMIT ?`,
     ),
     policyMark: db.prepare("SELECT at, by, command, octet_length(change) AS octets FROM policy WHERE version = ?"),
     lastVersion: db.prepare("SELECT max(version) AS version FROM policy"),

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Instant } from "../../core/base/time.ts";
-import type { EntryId, PolicyChange, PolicyRecord } from "../../core/policy/policy.ts";
+import type { EntryId, PolicyChange, PolicyHead, PolicyRecord } from "../../core/policy/policy.ts";
 import { encodeInPieces, encodePolicyChange } from "../../core/policy/record-json.ts";
 import type { EntryUse, PolicyLog, ScramVerifier, UserStore, UseStore } from "../../flows/ports.ts";
 import type { EncodedChange } from "./calls.ts";
@@ -24,6 +24,16 @@ export class SqlitePolicyLog implements PolicyLog {
       const part = await this.#thread.call("readPolicy", from, rows);
       for (const record of part) records.push(record);
       if (part.length < rows || records.length === limit) return records;
+      from = (part.at(-1)?.version ?? from) + 1;
+    }
+  }
+
+  async heads(fromVersion: number): Promise<readonly PolicyHead[]> {
+    const heads: PolicyHead[] = [];
+    for (let from = fromVersion; ;) {
+      const part = await this.#thread.call("policyHeads", from, ROWS_PER_CALL);
+      for (const head of part) heads.push(head);
+      if (part.length < ROWS_PER_CALL) return heads;
       from = (part.at(-1)?.version ?? from) + 1;
     }
   }

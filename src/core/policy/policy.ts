@@ -146,6 +146,15 @@ export type PolicyChange =
     }
   | { readonly kind: "replace"; readonly attributes: Attributes; readonly entries: readonly NewEntry[] };
 
+/** A record of the log without what a change of many entries makes long. */
+export interface PolicyHead {
+  readonly version: number;
+  readonly at: Instant;
+  readonly by: string;
+  readonly command: string;
+  readonly kind: PolicyChange["kind"];
+}
+
 /** A change as the log keeps it: truth, audit trail and recovery at once. `version` is that of the policy after it. */
 export interface PolicyRecord {
   readonly version: number;

@@ -22,12 +22,12 @@ export const displayChanges: Handler = async (context, args) => {
   const rows = newestFirst.map(({ version, at, by, command }) => [String(version), formatInstant(at), by, command]);
   const title = pageHeading("Display SMTP Policy Changes", server.status().hostname, now);
   const output = `${title}\n\n${rows.length === 0 ? " (No changes)" : table(COLUMNS, rows)}`;
-  const value = newestFirst.map(({ version, at, by, command, change }) => ({
+  const value = newestFirst.map(({ version, at, by, command, kind }) => ({
     version,
     at: formatInstant(at),
     by,
     command,
-    kind: change.kind,
+    kind,
   }));
   return answer([message("SMR0706", counted(records.length, "change"))], output, value);
 };
