@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { FileContent } from "../../src/core/mail/content.ts";
-import type { DuePage, DueRow } from "../../src/core/queue/due-page.ts";
+import type { DuePage } from "../../src/core/queue/due-page.ts";
 import type { AcceptedMessage, QueueId } from "../../src/core/queue/message.ts";
 import type { Spool } from "../../src/flows/ports.ts";
 import { DONE, NOW, octetsOf, sampleMessage, sampleOutcome, textContent } from "./sample-message.ts";
 
-function rowsOf(page: DuePage): DueRow[] {
+function rowsOf(page: DuePage): object[] {
   return Array.from(page.ids, (number, i) => ({
     id: number,
     acceptedAt: page.acceptedAt[i] ?? NaN,

@@ -3,7 +3,7 @@ import { err, ok, type Result } from "../../src/core/base/result.ts";
 import type { Content, FileContent } from "../../src/core/mail/content.ts";
 import type { PolicyRecord } from "../../src/core/policy/policy.ts";
 import { joined } from "../../src/core/queue/dsn.ts";
-import { duePage, dueRowOf } from "../../src/core/queue/due-page.ts";
+import { DuePageWriter } from "../../src/core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../../src/core/queue/message.ts";
 import type { Outcome } from "../../src/core/queue/outcome.ts";
 import type { ContentWriter, Disposition, PolicyLog, Spool, SpoolFault } from "../../src/flows/ports.ts";
@@ -157,7 +157,9 @@ export class SimStore {
       due: (after, limit) =>
         call("read", () => {
           const rows = this.#sorted(false, after).slice(0, limit);
-          return duePage(rows.map((row) => dueRowOf(queued(row), row.begun)));
+          const page = new DuePageWriter(rows.length);
+          for (const row of rows) page.addMessage(queued(row), row.begun);
+          return page.page();
         }),
       load: (after, limit) => call("read", () => this.#sorted(false, after).slice(0, limit).map(queued)),
       find: (id) => call("read", () => queuedOrNull(this.rows.get(id))),

@@ -2,7 +2,7 @@ import { assert } from "../../core/base/assert.ts";
 import { DEFAULT_LIMITS } from "../../core/base/limits.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Content, FileContent } from "../../core/mail/content.ts";
-import { duePage, dueRowOf, type DuePage } from "../../core/queue/due-page.ts";
+import { DuePageWriter, type DuePage } from "../../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { ContentWriter, Disposition, Spool, SpoolFault } from "../../flows/ports.ts";
@@ -94,7 +94,9 @@ export class MemorySpool implements Spool {
 
   async due(after: number, limit: number): Promise<DuePage> {
     const rows = this.#sorted(false).filter((row) => row.message.id > after);
-    return duePage(rows.slice(0, limit).map((row) => dueRowOf(queued(row), row.begun)));
+    const page = new DuePageWriter(limit);
+    for (const row of rows.slice(0, limit)) page.addMessage(queued(row), row.begun);
+    return page.page();
   }
 
   async load(after: number, limit: number): Promise<readonly QueuedMessage[]> {

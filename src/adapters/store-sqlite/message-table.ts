@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { formatQueueId, type QueueId } from "../../core/queue/message.ts";
-import { duePage, type DuePage, type DueRow } from "../../core/queue/due-page.ts";
+import { DuePageWriter, type DuePage } from "../../core/queue/due-page.ts";
 import type { BatchRecord } from "./batch.ts";
 import type { Counts, StoredContent, StoredPage } from "./calls.ts";
 import { isConstraint, isCorrupt, reasonOf } from "./faults.ts";
@@ -127,12 +127,19 @@ export class MessageTable {
   /** From the index alone: the pages of envelopes are not touched. Where it is damaged the messages are to be read one by one. */
   due(after: number, limit: number): DuePage {
     try {
-      return duePage((this.#sql.due.all(after, limit) as unknown as IndexRow[]).map(dueRow));
+      const rows = this.#sql.due.all(after, limit) as unknown as IndexRow[];
+      const page = new DuePageWriter(rows.length);
+      for (const [id, acceptedAt, dueAt, triedAt, host, held, begun] of rows) {
+        page.add(id, acceptedAt, dueAt, triedAt, host, held !== 0, begun);
+      }
+      return page.page();
     } catch (error) {
       if (!isCorrupt(error)) throw error;
       this.#options.report(`the index of what is due is damaged, the queue is read without it: ${reasonOf(error)}`);
       const rows = this.#loadAround(after + 1, limit);
-      return duePage(rows.map(([id, , , , , held]) => dueRow([id, 0, 0, 0, null, held, 0])));
+      const page = new DuePageWriter(rows.length);
+      for (const [id, , , , , held] of rows) page.add(id, 0, 0, 0, null, held !== 0, 0);
+      return page.page();
     }
   }
 
@@ -322,10 +329,6 @@ export class MessageTable {
       this.#octets = rows.reduce((sum, row) => sum + row[3], 0);
     }
   }
-}
-
-function dueRow([id, acceptedAt, dueAt, triedAt, host, held, begun]: IndexRow): DueRow {
-  return { id, acceptedAt, dueAt, triedAt, host, held: held !== 0, faults: begun };
 }
 
 const ROW = "id, envelope, checksum, size_octets, attempts, held";

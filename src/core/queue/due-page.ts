@@ -23,47 +23,76 @@ export interface DuePage {
   readonly hosts: readonly string[];
 }
 
-/** One message of a page. */
-export interface DueRow {
-  readonly id: number;
-  readonly acceptedAt: Instant;
-  readonly dueAt: Instant;
-  readonly triedAt: Instant;
-  /** As `hostOf` gives it. */
-  readonly host: string | null;
-  readonly held: boolean;
-  readonly faults: number;
-}
+/** Collects the messages of one page, in order of id. */
+export class DuePageWriter {
+  #count = 0;
+  readonly #ids: Float64Array;
+  readonly #acceptedAt: Float64Array;
+  readonly #dueAt: Float64Array;
+  readonly #triedAt: Float64Array;
+  readonly #host: Int32Array;
+  readonly #held: Uint8Array;
+  readonly #faults: Uint8Array;
+  readonly #places = new Map<string, number>();
 
-export function duePage(rows: readonly DueRow[]): DuePage {
-  const places = new Map<string, number>();
-  const host = new Int32Array(rows.length);
-  for (const [i, row] of rows.entries()) host[i] = row.host === null ? -1 : placeOf(places, row.host);
-  return {
-    ids: Float64Array.from(rows, ({ id }) => id),
-    acceptedAt: Float64Array.from(rows, ({ acceptedAt }) => acceptedAt),
-    dueAt: Float64Array.from(rows, ({ dueAt }) => dueAt),
-    triedAt: Float64Array.from(rows, ({ triedAt }) => triedAt),
-    host,
-    held: Uint8Array.from(rows, ({ held }) => (held ? 1 : 0)),
-    faults: Uint8Array.from(rows, ({ faults }) => Math.min(255, faults)),
-    hosts: [...places.keys()],
-  };
-}
+  /** `countMax`: messages that it has room for. */
+  constructor(countMax: number) {
+    this.#ids = new Float64Array(countMax);
+    this.#acceptedAt = new Float64Array(countMax);
+    this.#dueAt = new Float64Array(countMax);
+    this.#triedAt = new Float64Array(countMax);
+    this.#host = new Int32Array(countMax);
+    this.#held = new Uint8Array(countMax);
+    this.#faults = new Uint8Array(countMax);
+  }
 
-/** The row of a message that was read. */
-export function dueRowOf(message: QueuedMessage, faults: number): DueRow {
-  const { id, acceptedAt, held, envelope } = message;
-  const next = nextOutcome(message.outcomes);
-  return {
-    id,
-    acceptedAt,
-    dueAt: next?.retryAt ?? 0,
-    triedAt: next?.at ?? 0,
-    host: hostOf(envelope.recipients),
-    held,
-    faults,
-  };
+  add(
+    id: number,
+    acceptedAt: Instant,
+    dueAt: Instant,
+    triedAt: Instant,
+    host: string | null,
+    held: boolean,
+    faults: number,
+  ): void {
+    const place = this.#count++;
+    this.#ids[place] = id;
+    this.#acceptedAt[place] = acceptedAt;
+    this.#dueAt[place] = dueAt;
+    this.#triedAt[place] = triedAt;
+    this.#host[place] = host === null ? -1 : this.#placeOf(host);
+    this.#held[place] = held ? 1 : 0;
+    this.#faults[place] = Math.min(255, faults);
+  }
+
+  /** A message that was read. */
+  addMessage(message: QueuedMessage, faults: number): void {
+    const { id, acceptedAt, held, envelope } = message;
+    const next = nextOutcome(message.outcomes);
+    this.add(id, acceptedAt, next?.retryAt ?? 0, next?.at ?? 0, hostOf(envelope.recipients), held, faults);
+  }
+
+  page(): DuePage {
+    const count = this.#count;
+    return {
+      ids: this.#ids.subarray(0, count),
+      acceptedAt: this.#acceptedAt.subarray(0, count),
+      dueAt: this.#dueAt.subarray(0, count),
+      triedAt: this.#triedAt.subarray(0, count),
+      host: this.#host.subarray(0, count),
+      held: this.#held.subarray(0, count),
+      faults: this.#faults.subarray(0, count),
+      hosts: [...this.#places.keys()],
+    };
+  }
+
+  #placeOf(host: string): number {
+    const known = this.#places.get(host);
+    if (known !== undefined) return known;
+    const place = this.#places.size;
+    this.#places.set(host, place);
+    return place;
+  }
 }
 
 /** The host that all recipients share, as text; null where they have several. */
@@ -85,13 +114,6 @@ function nextOutcome(outcomes: readonly (Outcome | null)[]): Outcome | null {
     if (!isSettled(outcome) && (next === null || (outcome.retryAt ?? 0) < (next.retryAt ?? 0))) next = outcome;
   }
   return next;
-}
-
-function placeOf(places: Map<string, number>, host: string): number {
-  const known = places.get(host);
-  if (known !== undefined) return known;
-  places.set(host, places.size);
-  return places.size - 1;
 }
 
 /** The id at a place of a page. */
