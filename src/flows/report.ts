@@ -17,13 +17,13 @@ export interface ReportOptions {
 
 /**
  * Makes the DSN about these recipients of a message: from the null reverse-path to the reverse-path (RFC 3464 §2), so that it is
- * never answered by another. `content` is that of the message where it is at hand.
+ * never answered by another. `chunks` is what `readForReport` gave.
  */
 export async function makeReport(
   options: ReportOptions,
   message: QueuedMessage,
   reported: readonly ReportedOutcome[],
-  content: Content | null,
+  chunks: readonly Uint8Array[] | null,
 ): Promise<AcceptedMessage | null> {
   const sender = message.envelope.reversePath;
   if (sender === null) return null;
@@ -39,7 +39,7 @@ export async function makeReport(
     messageId: `<${formatQueueId(id)}.report@${hostname}>`,
     text: report.text,
     status: report.status,
-    returned: await returnedOf(options, message, reported, content),
+    returned: returnedOf(limits, message, reported, chunks),
     international,
   });
   return {
@@ -61,21 +61,30 @@ export async function makeReport(
   };
 }
 
-/** The whole message where RET=FULL asks for it, a failure is reported and it is small; else its header (RFC 3461 §4.3). */
-async function returnedOf(
+/**
+ * As much of the message as a report may return; `content` is that of the message where it is at hand. Null where it cannot be
+ * read: that must not cost the sender the report.
+ */
+export async function readForReport(
   options: ReportOptions,
   message: QueuedMessage,
-  reported: readonly ReportedOutcome[],
   content: Content | null,
-): Promise<ReportMail["returned"]> {
-  const octetsMax = options.limits.returnedOctets;
-  let chunks: readonly Uint8Array[];
+): Promise<readonly Uint8Array[] | null> {
   try {
-    chunks = await firstOctets(options, message.id, content, octetsMax);
+    return await firstOctets(options, message.id, content, options.limits.returnedOctets);
   } catch {
-    // Content that cannot be read must not cost the sender the report.
-    return { kind: "headers", octets: NOTHING };
+    return null;
   }
+}
+
+/** The whole message where RET=FULL asks for it, a failure is reported and it is small; else its header (RFC 3461 §4.3). */
+function returnedOf(
+  { returnedOctets: octetsMax }: Limits,
+  message: QueuedMessage,
+  reported: readonly ReportedOutcome[],
+  chunks: readonly Uint8Array[] | null,
+): ReportMail["returned"] {
+  if (chunks === null) return { kind: "headers", octets: NOTHING };
   const failed = reported.some(({ action }) => action === "failed");
   if (message.envelope.ret === "FULL" && failed && message.sizeOctets <= octetsMax) {
     return { kind: "message", octets: joined(chunks, octetsMax) };

@@ -6,7 +6,7 @@ import { isSettled, type Outcome } from "../core/queue/outcome.ts";
 import type { LiveMessage } from "./live-messages.ts";
 import type { Clock, Spool } from "./ports.ts";
 import type { OperationEvent, OutcomeEvent } from "./record.ts";
-import { makeReport, type ReportOptions } from "./report.ts";
+import { makeReport, readForReport, type ReportOptions } from "./report.ts";
 
 export interface DeliveryRecorder {
   outcome(event: OutcomeEvent): void;
@@ -109,12 +109,12 @@ export class Settlement {
   }
 
   async #write(live: LiveMessage, { passed, tell }: AttemptOutcomes): Promise<void> {
-    const tellNow = live.withdrawn ? [] : tell.filter((one) => isReportOwed(live, one));
-    // Failures wait until the whole message rests, so that one report tells of all of them.
-    const isTime = live.unreported.length > 0 && !live.withdrawn && this.#options.isQuiet(live.id);
-    const failures = isTime ? live.unreported.splice(0) : [];
-    const reported = [...failures.filter((one) => isReportOwed(live, one)), ...tellNow];
-    const report = reported.length > 0 ? await this.#report(live, reported) : null;
+    const { report: options } = this.#options;
+    // Read before it is decided who is told: an operator may remove the message meanwhile.
+    const returned = this.#reportable(live, tell).length > 0 ? await readForReport(options, live, live.content) : null;
+    const reported = this.#reportable(live, tell);
+    const failures = this.#isTimeToReport(live) ? live.unreported.splice(0) : [];
+    const report = reported.length > 0 ? await this.#report(live, reported, returned) : null;
     const written = failures.length > 0 ? [...passed, ...failures.map(({ outcome }) => outcome)] : passed;
     const done = live.unreported.length === 0 && live.outcomes.every(isSettled);
     const disposition = !done ? "keep" : live.captured ? "capture" : "remove";
@@ -125,12 +125,27 @@ export class Settlement {
     if (report) this.#options.accept(report);
   }
 
+  /** Failures wait until the whole message rests, so that one report tells of all of them. */
+  #isTimeToReport(live: LiveMessage): boolean {
+    return live.unreported.length > 0 && !live.withdrawn && this.#options.isQuiet(live.id);
+  }
+
+  #reportable(live: LiveMessage, tell: readonly ReportedOutcome[]): readonly ReportedOutcome[] {
+    if (live.withdrawn) return [];
+    const failures = this.#isTimeToReport(live) ? live.unreported : [];
+    return [...failures, ...tell].filter((one) => isReportOwed(live, one));
+  }
+
   /** A report, safe in the spool. Where one cannot even be made, that is told and the failure stands without it. */
-  async #report(live: LiveMessage, reported: readonly ReportedOutcome[]): Promise<AcceptedMessage | null> {
+  async #report(
+    live: LiveMessage,
+    reported: readonly ReportedOutcome[],
+    returned: readonly Uint8Array[] | null,
+  ): Promise<AcceptedMessage | null> {
     const { clock, recorder, report, spool } = this.#options;
     let made: AcceptedMessage | null;
     try {
-      made = await makeReport(report, live, reported, live.content);
+      made = await makeReport(report, live, reported, returned);
     } catch (error) {
       const words = reported.map(({ outcome }) => describeReply(outcome.reply)).join("; ");
       const text = `No report about ${formatQueueId(live.id)} (${words}) could be made: ${String(error)}`;

@@ -366,9 +366,9 @@ export class Simulation {
   #watch(): void {
     const house = this.#house;
     if (house && this.#store.trouble === "none") {
-      house.deliverer.list({}, 1_000).then(
-        (entries) => {
-          if (house.life.alive) this.#lookAt(entries);
+      Promise.all([house.deliverer.list({}, 1_000), house.deliverer.summary()]).then(
+        ([entries, { active }]) => {
+          if (house.life.alive) this.#lookAt(entries, active > 0);
         },
         () => undefined,
       );
@@ -376,8 +376,7 @@ export class Simulation {
     if (!this.isDone && !this.#isClosing) this.#time.after(WATCH_MS, () => this.#watch());
   }
 
-  #lookAt(entries: readonly QueueEntry[]): void {
-    const isAnythingActive = entries.some(({ state }) => state === "active");
+  #lookAt(entries: readonly QueueEntry[], isAnythingActive: boolean): void {
     const late = new Map<QueueId, number>();
     for (const { message, state, dueAt } of entries) {
       const isDue =

@@ -141,7 +141,7 @@ for (const [name, { envelope, reported, content = CONTENT }] of Object.entries(c
       },
       message(envelope, octets.length),
       reported,
-      { kind: "memory", chunks: [octets.subarray(0, 20), octets.subarray(20)], sizeOctets: octets.length, dotLines: true },
+      [octets.subarray(0, 20), octets.subarray(20)],
     );
     assert.ok(report);
     assert.equal(report.envelope.reversePath, null);
