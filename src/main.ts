@@ -5,6 +5,7 @@ import { readCommandLine, type Call } from "./adapters/terminal/arguments.ts";
 import type { Caller, Runner } from "./adapters/terminal/caller.ts";
 import type { VerbName } from "./adapters/terminal/verbs.ts";
 import type { ConfigSources } from "./config/load.ts";
+import { printableJson } from "./core/base/printable.ts";
 
 type ClientVerb = Exclude<VerbName, "serve" | "check">;
 type SimpleVerbs = typeof import("./adapters/terminal/simple-verbs.ts");
@@ -133,7 +134,7 @@ async function runCheck(call: Call): Promise<number> {
   }
   const { text, value, warnings } = checked.value;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  process.stdout.write(`${call.options.flag("json") ? JSON.stringify(value) : text}\n`);
+  process.stdout.write(`${call.options.flag("json") ? printableJson(value) : text}\n`);
   return 0;
 }
 

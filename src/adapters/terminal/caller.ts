@@ -1,5 +1,5 @@
 import type { Duplex, Readable, Writable } from "node:stream";
-import { printable } from "../../core/base/printable.ts";
+import { printable, printableJson } from "../../core/base/printable.ts";
 import type { Result } from "../../core/base/result.ts";
 import type { Call } from "./arguments.ts";
 
@@ -53,7 +53,7 @@ export function report(answer: Result<RelayAnswer, string>, call: Pick<Call, "op
   if (!answer.ok) return reportUnreachable(answer.error, caller);
   const { ok, messages, output, value } = answer.value;
   for (const { id, text } of messages) say(caller, `${id} ${text}`);
-  if (call.options.flag("json")) print(caller, JSON.stringify(ok || value !== null ? value : { ok, messages }));
+  if (call.options.flag("json")) print(caller, printableJson(ok || value !== null ? value : { ok, messages }));
   else if (output !== "") print(caller, output);
   return ok ? EXIT.done : EXIT.refused;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { printable } from "./printable.ts";
+import { printable, printableJson } from "./printable.ts";
 
 test("printable() escapes what could move a terminal or turn a line", () => {
   const cases: [string, string][] = [
@@ -34,4 +34,15 @@ test("printable() never lets a control character through and keeps its limit", (
       assert.doesNotMatch(shown, /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u2028\u2029]/);
     }),
   );
+});
+
+test("printableJson() is JSON of the same value, and shows nothing that printable() would not", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.string({ unit: "binary", maxLength: 60 }), (value, text) => {
+      const shown = printableJson({ value, text });
+      assert.deepEqual(JSON.parse(shown), JSON.parse(JSON.stringify({ value, text })));
+      assert.doesNotMatch(shown, /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u2028\u2029]/);
+    }),
+  );
+  assert.equal(printableJson("a\u202eb\u{e0041}"), '"a\\u202eb\\udb40\\udc41"');
 });

@@ -20,6 +20,17 @@ export function printable(text: string, max = 255): string {
   return shown;
 }
 
+/** JSON of a value, for a terminal too: what `printable` would not show is written as `\\uHHHH`, so that every reader gets the same value. */
+export function printableJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[^\x20-\x7e]/gu, (char) =>
+    isHarmless(char.codePointAt(0) ?? 0) ? char : char.split("").map(escapeUnit).join(""),
+  );
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
 function isHarmless(code: number): boolean {
   if (code >= 0x20 && code < 0x7f) return code !== 0x5c;
   if (code < 0xa1) return false; // C0, DEL, C1, no-break space
