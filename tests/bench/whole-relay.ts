@@ -3,12 +3,15 @@
  *
  *   --scenarios A,B,C     A: one message a connection; B: many a session; A100: A with 100 KB; L: time from end of data to 250;
  *                         C: a stranger is refused, with 10, 10,000 and 100,000 networks on the list; C1M: with 1,000,000;
- *                         CB: many refusals a session
- *   --peers a,b           relaykeeper, postfix, naive
+ *                         CB: many refusals a session; TLS: A with STARTTLS, sessions resumed; AUTH: the same with AUTH PLAIN;
+ *                         IDLE, IDLETLS: 2,000 sessions that only stay
+ *   --peers a,b           relaykeeper, postfix, naive, ceiling (tests/bench/whole/ceiling.ts: as fast as it can be)
  *   --rounds 3            every peer and scenario once a round, in turn; figures are medians over the rounds
  *   --seconds 4           of each measurement
  *   --warm 4              seconds of the same load before it
  *   --sessions 50         at once
+ *   --calls               counts system calls for each message too, by perf
+ *   --cpus 0              processors that the measured relay may use, as taskset writes them
  *
  * Prints tables, and appends a line of JSON for every measurement to bench-results/whole-relay.jsonl.
  */
@@ -18,22 +21,9 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { missing } from "../peers/programs.ts";
 import { cpuMethod, machineBusySeconds } from "./whole/party.ts";
+import { scenarios } from "./whole/catalogue.ts";
 import { peers, type Peer } from "./whole/peers.ts";
 import { measure, type Figures, type Scenario, type Setting } from "./whole/scenarios.ts";
-
-const relay = { kind: "relay", keepSessions: false, sizeOctets: 4_096, entries: 10_000 } as const;
-const refuse = { kind: "refuse", keepSessions: false, sizeOctets: 0 } as const;
-const scenarios: readonly Scenario[] = [
-  { ...relay, name: "A", title: "4 KB, one message a connection" },
-  { ...relay, name: "B", title: "4 KB, many messages a session", keepSessions: true },
-  { ...relay, name: "A100", title: "100 KB, one message a connection", sizeOctets: 102_400 },
-  { ...relay, name: "L", title: "4 KB, kept sessions: from end of data to 250", kind: "latency", keepSessions: true },
-  { ...refuse, name: "C10", title: "a stranger is refused, 10 networks on the list", entries: 10 },
-  { ...refuse, name: "C10k", title: "a stranger is refused, 10,000 networks", entries: 10_000 },
-  { ...refuse, name: "C100k", title: "a stranger is refused, 100,000 networks", entries: 100_000 },
-  { ...refuse, name: "C1M", title: "a stranger is refused, 1,000,000 networks", entries: 1_000_000 },
-  { ...refuse, name: "CB", title: "many refusals in a session", entries: 10_000, keepSessions: true },
-];
 
 const { values } = parseArgs({
   options: {
@@ -43,6 +33,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "4" },
     sessions: { type: "string", default: "50" },
     warm: { type: "string", default: "4" },
+    calls: { type: "boolean", default: false },
+    cpus: { type: "string" },
   },
 });
 
@@ -85,37 +77,34 @@ function format(number: number, digits: number): string {
   return Number.isNaN(number) ? "" : number.toLocaleString("en-US", { maximumFractionDigits: digits });
 }
 
-/** One table a scenario, a row a peer. */
+/** What a table says of a peer: how it is worked out of a run, and its digits after the point. */
+const COLUMNS: readonly (readonly [string, (figures: Figures) => number, number])[] = [
+  ["CPU s per 1000", ({ cpuPerThousand }) => cpuPerThousand, 3],
+  ["peak PSS MB", ({ peakMegabytes }) => peakMegabytes, 0],
+  ["p50 ms", ({ p50 }) => p50, 2],
+  ["p99 ms", ({ p99 }) => p99, 2],
+  ["p99.9 ms", ({ p999 }) => p999, 2],
+  ["system calls", ({ systemCalls }) => systemCalls, 1],
+  ["idle MB", ({ idleMegabytes }) => idleMegabytes, 0],
+  ["start s", ({ startSeconds }) => startSeconds, 2],
+  ["foreign", ({ foreign }) => foreign, 2],
+];
+
+/** One table a scenario, a row a peer; columns that say nothing are left out. */
 function table(scenario: Scenario, rows: ReadonlyMap<Peer, readonly Figures[]>): string {
-  const head = [
-    "peer",
-    "per second",
-    "min-max",
-    "CPU s per 1000",
-    "peak PSS MB",
-    "p50 ms",
-    "p99 ms",
-    "start s",
-    "foreign",
-    "exact",
-  ];
   const lines = [...rows].map(([peer, runs]) => {
-    const of = (pick: (figures: Figures) => number, digits: number) => format(median(runs.map(pick)), digits);
     const rates = runs.map(({ rate }) => rate);
     return [
       peer.name,
-      of(({ rate }) => rate, 0),
-      `${format(Math.min(...rates), 0)}-${format(Math.max(...rates), 0)}`,
-      of(({ cpuPerThousand }) => cpuPerThousand, 3),
-      of(({ peakMegabytes }) => peakMegabytes, 0),
-      of(({ p50 }) => p50, 2),
-      of(({ p99 }) => p99, 2),
-      of(({ startSeconds }) => startSeconds, 2),
-      of(({ foreign }) => foreign, 2),
+      format(median(rates), 0),
+      Number.isNaN(median(rates)) ? "" : `${format(Math.min(...rates), 0)}-${format(Math.max(...rates), 0)}`,
+      ...COLUMNS.map(([, pick, digits]) => format(median(runs.map(pick)), digits)),
       runs.every(({ exact }) => exact) ? "yes" : "NO",
     ];
   });
-  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const head = ["peer", "per second", "min-max", ...COLUMNS.map(([name]) => name), "exact"];
+  const said = head.map((_, column) => lines.some((cells) => cells[column] !== ""));
+  const row = (cells: readonly string[]) => `| ${cells.filter((_, column) => said[column]).join(" | ")} |`;
   const rule = row(head.map((_, index) => (index === 0 || index === head.length - 1 ? "---" : "---:")));
   return [`\n${scenario.name}: ${scenario.title}\n`, row(head), rule, ...lines.map(row)].join("\n");
 }
@@ -134,6 +123,8 @@ const setting: Setting = {
   sessions: Number(values.sessions),
   seconds: Number(values.seconds),
   warmSeconds: Number(values.warm),
+  countsCalls: values.calls,
+  cpus: values.cpus ?? null,
 };
 process.stdout.write(`${machine()}\n${setting.sessions} sessions, ${values.rounds} rounds of ${setting.seconds} s\n`);
 const measured = new Map(chosenScenarios().map((scenario) => [scenario, new Map<Peer, Figures[]>()]));
@@ -141,6 +132,7 @@ const running = chosenPeers();
 for (let round = 1; round <= Number(values.rounds); round++) {
   for (const [scenario, rows] of measured) {
     for (const peer of running) {
+      if (scenario.needs.some((need) => !peer.offers.includes(need))) continue;
       await quiet();
       const figures = await measure(peer, scenario, setting);
       rows.set(peer, [...(rows.get(peer) ?? []), figures]);

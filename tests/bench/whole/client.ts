@@ -1,16 +1,25 @@
 /**
- * A load client of our own, for what Postfix's smtp-source cannot do: a source address, refusals, and the time from end of data
- * to 250. Run as a process: `node client.ts '{"port":2525,…}'`; prints one line of JSON.
+ * A load client of our own, for what Postfix's smtp-source cannot do: a source address, refusals, the time from end of data to 250,
+ * TLS whose sessions are resumed, AUTH, and sessions that only stay. Run as a process: `node client.ts '{"port":2525,…}'`; prints one line of JSON.
  */
 import net from "node:net";
+import tls from "node:tls";
+import { LOGIN } from "./login.ts";
 
 export interface ClientTask {
   readonly port: number;
   readonly source: string;
   readonly sessions: number;
   readonly count: number;
-  /** `refuse` expects a refusal at RCPT; `send` sends and times the answer to the end of data. */
-  readonly mode: "refuse" | "send";
+  /**
+   * `refuse` expects a refusal at RCPT; `send` sends and times the answer to the end of data; `idle` opens `count` sessions and leaves
+   * them open for a while.
+   */
+  readonly mode: "refuse" | "send" | "idle";
+  /** STARTTLS first; every session but the first of each worker resumes the one before it. */
+  readonly tls?: boolean;
+  /** AUTH PLAIN. */
+  readonly auth?: boolean;
   /** Otherwise one transaction a connection. */
   readonly keepSessions: boolean;
   readonly sizeOctets: number;
@@ -37,14 +46,23 @@ interface Run {
   firstFault: string;
 }
 
+/** How long sessions of `idle` stay open once all are. */
+const idleMs = 4_000;
+
 const mail = "MAIL FROM:<sender@client.test>\r\n";
 const rcpt = "RCPT TO:<rcpt@dest.test>\r\n";
 
+/** What a worker keeps from one session to the next. */
+interface Worker {
+  ticket: Buffer | undefined;
+}
+
 /** One session after another until all transactions are taken. */
 async function work(run: Run): Promise<void> {
+  const worker: Worker = { ticket: undefined };
   while (run.started < run.task.count) {
     try {
-      await session(run);
+      await session(run, worker);
     } catch (fault) {
       run.faults++;
       run.firstFault ||= String(fault);
@@ -52,23 +70,63 @@ async function work(run: Run): Promise<void> {
   }
 }
 
-async function session(run: Run): Promise<void> {
-  const { task } = run;
+async function session(run: Run, worker: Worker): Promise<void> {
   const beginning = performance.now();
-  const socket = net.connect({ port: task.port, host: "127.0.0.1", localAddress: task.source, noDelay: true });
+  const line = await open(run.task, run.task.source, worker);
   try {
-    await converse(run, socket, beginning);
+    await converse(run, line, beginning);
+    line.socket.write("QUIT\r\n");
+    await line.replies.expect(221);
   } finally {
-    socket.destroy();
+    line.socket.destroy();
   }
 }
 
-async function converse(run: Run, socket: net.Socket, beginning: number): Promise<void> {
-  const { task } = run;
-  const replies = new Replies(socket);
-  await replies.expect(220);
+interface Line {
+  readonly socket: net.Socket;
+  readonly replies: Replies;
+}
+
+/** A session behind EHLO, and STARTTLS and AUTH where they are wanted. */
+async function open(task: ClientTask, source: string, worker: Worker): Promise<Line> {
+  const socket = net.connect({ port: task.port, host: "127.0.0.1", localAddress: source, noDelay: true });
+  try {
+    let line = { socket, replies: new Replies(socket) };
+    await line.replies.expect(220);
+    await greet(line);
+    if (task.tls === true) {
+      line = await secure(line, worker);
+      await greet(line);
+    }
+    if (task.auth === true) {
+      const response = Buffer.from(`\0${LOGIN.user}\0${LOGIN.password}`).toString("base64");
+      line.socket.write(`AUTH PLAIN ${response}\r\n`);
+      await line.replies.expect(235);
+    }
+    return line;
+  } catch (fault) {
+    socket.destroy();
+    throw fault;
+  }
+}
+
+async function greet({ socket, replies }: Line): Promise<void> {
   socket.write("EHLO client.test\r\n");
   await replies.expect(250);
+}
+
+async function secure({ socket, replies }: Line, worker: Worker): Promise<Line> {
+  socket.write("STARTTLS\r\n");
+  await replies.expect(220);
+  socket.removeAllListeners("data");
+  const session = worker.ticket === undefined ? {} : { session: worker.ticket };
+  const secured = tls.connect({ socket, rejectUnauthorized: false, ...session });
+  secured.on("session", (ticket: Buffer) => (worker.ticket = ticket));
+  return { socket: secured, replies: new Replies(secured) };
+}
+
+async function converse(run: Run, { socket, replies }: Line, beginning: number): Promise<void> {
+  const { task } = run;
   for (let first = true; run.started < task.count && (first || task.keepSessions); first = false) {
     run.started++;
     const from = first ? beginning : performance.now();
@@ -93,8 +151,25 @@ async function converse(run: Run, socket: net.Socket, beginning: number): Promis
     await replies.expect(250);
     run.times.push(performance.now() - dot);
   }
-  socket.write("QUIT\r\n");
-  await replies.expect(221);
+}
+
+/** `count` sessions behind EHLO that stay; from several addresses, since no client may open so many. */
+async function idle(run: Run): Promise<void> {
+  const { count } = run.task;
+  const lines: Line[] = [];
+  const worker: Worker = { ticket: undefined };
+  for (let i = 0; i < count; i++) {
+    try {
+      const line = await open(run.task, `127.0.1.${1 + (i % 200)}`, worker);
+      lines.push(line);
+      run.times.push(0);
+    } catch (fault) {
+      run.faults++;
+      run.firstFault ||= String(fault);
+    }
+  }
+  await new Promise((resolve) => setTimeout(resolve, idleMs));
+  for (const { socket } of lines) socket.destroy();
 }
 
 /** Reads replies one by one; only their codes matter. */
@@ -139,7 +214,8 @@ async function main(task: ClientTask): Promise<ClientResult> {
   const body = Buffer.from(`${header}${line.repeat(Math.ceil(task.sizeOctets / line.length))}.\r\n`, "latin1");
   const run: Run = { task, body, times: [], started: 0, faults: 0, firstFault: "" };
   const beginning = performance.now();
-  await Promise.all(Array.from({ length: task.sessions }, async () => await work(run)));
+  if (task.mode === "idle") await idle(run);
+  else await Promise.all(Array.from({ length: task.sessions }, async () => await work(run)));
   const seconds = (performance.now() - beginning) / 1000;
   const times = run.times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? NaN;

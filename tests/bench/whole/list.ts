@@ -7,7 +7,7 @@ import { DEFAULT_ATTRIBUTES, type NewEntry } from "../../../src/core/policy/poli
 import { PolicyKeeper } from "../../../src/flows/administer.ts";
 import { SnapshotSaver } from "../../../src/flows/save-snapshots.ts";
 
-/** ALWRLY(*LIST), and each of the networks, in CIDR notation, on *ACCEPT. */
+/** ALWRLY(*LIST) ALWAUTH(*RELAY), room for thousands of sessions, and each of the networks, in CIDR notation, on *ACCEPT. */
 export async function makePolicy(dataDirectory: string, networks: readonly string[]): Promise<void> {
   const report = (text: string): void => void process.stderr.write(`${text}\n`);
   const opened = await openStore({ dataDirectory, limits: DEFAULT_LIMITS, clock: systemClock, report });
@@ -28,7 +28,7 @@ export async function makePolicy(dataDirectory: string, networks: readonly strin
     if (!network.ok) throw new Error(`${text} is no network`);
     return { list: "*ACCEPT", value: { kind: "network", network: network.value }, text: "", expiresAt: null };
   });
-  const attributes = { ...DEFAULT_ATTRIBUTES, ALWRLY: "*LIST" } as const;
+  const attributes = { ...DEFAULT_ATTRIBUTES, ALWRLY: "*LIST", ALWAUTH: "*RELAY", MAXINEMM: 4_000 } as const;
   const change = { kind: "replace", attributes, entries } as const;
   const saver = new SnapshotSaver({ policy, snapshots, clock: systemClock, onFault: (fault) => report(String(fault)) });
   saver.start();

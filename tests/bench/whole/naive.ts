@@ -1,14 +1,16 @@
 /**
  * The relay that anybody would write in a day, as a peer of the measurements: npm's smtp-server, a synced file for each message,
- * nodemailer's pool to the next hop. Run as a process: `node naive.ts PORT SINK_PORT SPOOL`.
+ * nodemailer's pool to the next hop. Run as a process: `node naive.ts PORT SINK_PORT SPOOL [tls]`; with `tls` it offers STARTTLS by a
+ * certificate that smtp-server brings, and AUTH.
  */
 import { open, mkdir, rename, unlink } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { createTransport } from "nodemailer";
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from "smtp-server";
+import { LOGIN } from "./login.ts";
 
-const [port = "", sinkPort = "", spool = ""] = process.argv.slice(2);
+const [port = "", sinkPort = "", spool = "", tls] = process.argv.slice(2);
 await mkdir(spool, { recursive: true });
 const folder = await open(spool, "r");
 const transport = createTransport({
@@ -45,8 +47,12 @@ async function deliver(file: string, envelope: { from: string; to: string[] }): 
 
 new SMTPServer({
   authOptional: true,
-  disabledCommands: ["AUTH", "STARTTLS"],
+  disabledCommands: tls === undefined ? ["AUTH", "STARTTLS"] : [],
   disableReverseLookup: true,
+  onAuth({ username, password }, _session, callback) {
+    const right = username === LOGIN.user && password === LOGIN.password;
+    callback(right ? null : new Error("wrong"), { user: LOGIN.user });
+  },
   onRcptTo(_address, session, callback) {
     const refusal = Object.assign(new Error("relay denied"), { responseCode: 550 });
     callback(session.remoteAddress === "127.0.0.1" ? null : refusal);

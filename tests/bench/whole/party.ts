@@ -3,8 +3,11 @@
  * memory. CPU is exact where a cgroup can be made, children that ended included; elsewhere it is summed over /proc.
  */
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { findProgram } from "../../peers/programs.ts";
 
 interface Accounting {
   readonly folder: string;
@@ -87,6 +90,32 @@ export class Party {
       if (fields) for (const field of fields.slice(11, 15)) ticks += Number(field);
     }
     return ticks / ticksPerSecond;
+  }
+
+  /**
+   * System calls of all its processes while `work` runs. Perf counts them in the kernel, which costs a little: not while CPU is
+   * measured. NaN where there is no perf, or it may not.
+   */
+  async systemCalls(work: () => Promise<unknown>): Promise<number> {
+    const perf = findProgram("perf");
+    const event = "raw_syscalls:sys_enter";
+    const args = ["stat", "-x", ",", "-e", event, "-D", "-1", "--control", "fd:3,4", "-p", this.#pids().join(",")];
+    const child = perf === null ? null : spawn(perf, args, { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
+    if (child === null) {
+      await work();
+      return NaN;
+    }
+    let output = "";
+    child.stderr?.on("data", (octets) => (output += String(octets)));
+    const [, , , control, answers] = child.stdio;
+    const closed = once(child, "close");
+    (control as Writable).on("error", () => undefined).write("enable\n");
+    // It answers once it counts, or ends because it cannot.
+    await Promise.race([once(answers as Readable, "data"), closed]);
+    await work();
+    child.kill("SIGINT");
+    await closed;
+    return Number(/^(\d+),/m.exec(output)?.[1] ?? NaN);
   }
 
   /** Proportional set size of all processes together: what they share counts once. */

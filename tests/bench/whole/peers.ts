@@ -1,16 +1,22 @@
 /** The relays that are measured side by side, each with the same list of networks that may relay, the same next hop, the same disk. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { missingRoot, freePort, greets } from "../../peers/programs.ts";
+import { makeCertificate } from "../../peers/certificate.ts";
+import { missingRoot, freePort, greets, run as runToEnd } from "../../peers/programs.ts";
 import { postfixPrograms, preparePostfix } from "../../peers/postfix.ts";
 import { makePolicy } from "./list.ts";
+import { LOGIN } from "./login.ts";
 import { Party } from "./party.ts";
 
 export interface Ground {
   readonly sinkPort: number;
   /** Networks that may relay, 127.0.0.1/32 among them. */
   readonly networks: readonly string[];
+  /** STARTTLS is offered, and after it AUTH to the user `LOGIN`. */
+  readonly tls?: boolean;
+  /** Processors that its processes may use, as taskset writes them; all where none are named. */
+  readonly cpus?: string;
 }
 
 export interface RunningPeer extends AsyncDisposable {
@@ -26,6 +32,7 @@ export interface Peer {
   readonly name: string;
   /** Why this machine cannot run it, or false. */
   readonly missing: () => string | false;
+  readonly offers: readonly ("tls" | "auth")[];
   readonly start: (ground: Ground) => Promise<RunningPeer>;
 }
 
@@ -35,9 +42,11 @@ interface Prepared {
   readonly directory: string;
   readonly port: number;
   readonly command: readonly string[];
+  /** What is to be done once it greets. */
+  readonly started?: () => Promise<void>;
 }
 
-async function run(name: string, prepared: Prepared): Promise<RunningPeer> {
+async function run(name: string, { cpus }: Ground, prepared: Prepared): Promise<RunningPeer> {
   const party = new Party(name);
   const beginning = performance.now();
   const dispose = async () => {
@@ -46,18 +55,20 @@ async function run(name: string, prepared: Prepared): Promise<RunningPeer> {
   };
   try {
     const log = join(prepared.directory, "output");
-    party.start(prepared.command, { cwd: prepared.directory, log });
+    const command = cpus === undefined ? prepared.command : ["taskset", "-c", cpus, ...prepared.command];
+    party.start(command, { cwd: prepared.directory, log });
     await greets(prepared.port);
   } catch (fault) {
     await dispose();
     throw fault;
   }
   const startSeconds = (performance.now() - beginning) / 1000;
+  await prepared.started?.();
   return { directory: prepared.directory, port: prepared.port, party, startSeconds, [Symbol.asyncDispose]: dispose };
 }
 
 /** As installed, but for the lists: SQLite at FULL, journal and counting of each entry's use on. */
-async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepared> {
+async function prepareRelaykeeper({ sinkPort, networks, tls = false }: Ground): Promise<Prepared> {
   const directory = await mkdtemp(join(tmpdir(), "relaykeeper-bench-"));
   const port = await freePort();
   await makePolicy(join(directory, "data"), networks);
@@ -69,8 +80,8 @@ async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepa
       `data_dir = "${directory}/data"`,
       "[[listener]]",
       `address = "127.0.0.1:${port}"`,
-      `tls = "none"`,
-      `auth = "off"`,
+      `tls = "${tls ? "starttls" : "none"}"`,
+      `auth = "${tls ? "tls" : "off"}"`,
       "[delivery]",
       `mode = "smarthost"`,
       `smarthost = "127.0.0.1:${sinkPort}"`,
@@ -82,18 +93,30 @@ async function prepareRelaykeeper({ sinkPort, networks }: Ground): Promise<Prepa
       "",
     ].join("\n"),
   );
+  const program = [process.execPath, join(repository, "bin/relaykeeper.mjs")];
+  const addUser = async (): Promise<void> => {
+    const [node = "", ...args] = [...program, "user", "add", LOGIN.user, "--data-dir", join(directory, "data")];
+    const { code, output } = await runToEnd(node, args, { input: `${LOGIN.password}\n` });
+    if (code !== 0) throw new Error(output);
+  };
   return {
     directory,
     port,
-    command: [process.execPath, join(repository, "bin/relaykeeper.mjs"), "serve", "--config", config],
+    command: [...program, "serve", "--config", config],
+    ...(tls ? { started: addUser } : {}),
   };
 }
 
 /** Tuned for this load: limits lifted, no DNS, no log of each message. */
-async function prepareTunedPostfix({ sinkPort, networks }: Ground): Promise<Prepared> {
+async function prepareTunedPostfix({ sinkPort, networks, tls = false }: Ground): Promise<Prepared> {
   const table = join(tmpdir(), `relaykeeper-bench-networks-${process.pid}`);
   await writeFile(table, networks.map((network) => `${network} OK\n`).join(""), { mode: 0o644 });
-  return await preparePostfix({
+  const certificate = {
+    smtpd_tls_security_level: "may",
+    smtpd_tls_cert_file: "$queue_directory/../certificate.pem",
+    smtpd_tls_key_file: "$queue_directory/../key.pem",
+  };
+  const prepared = await preparePostfix({
     relayhost: `[127.0.0.1]:${sinkPort}`,
     main: {
       maillog_file: "",
@@ -110,36 +133,46 @@ async function prepareTunedPostfix({ sinkPort, networks }: Ground): Promise<Prep
       qmgr_message_recipient_limit: "50000",
       smtpd_soft_error_limit: "1000000000",
       smtpd_hard_error_limit: "1000000000",
+      ...(tls ? certificate : {}),
     },
   });
+  if (tls) await makeCertificate("DNS:postfix.test", prepared.directory);
+  return prepared;
 }
 
-async function prepareNaive({ sinkPort }: Ground): Promise<Prepared> {
+/** A program beside this file, given its port, the sink's and a folder. */
+async function prepareProgram(file: string, { sinkPort, tls = false }: Ground): Promise<Prepared> {
   const directory = await mkdtemp(join(tmpdir(), "relaykeeper-bench-"));
-  await mkdir(join(directory, "spool"));
   const port = await freePort();
-  const program = join(import.meta.dirname, "naive.ts");
-  return {
-    directory,
-    port,
-    command: [process.execPath, program, String(port), String(sinkPort), join(directory, "spool")],
-  };
+  const program = join(import.meta.dirname, file);
+  const args = [String(port), String(sinkPort), join(directory, "spool"), ...(tls ? ["tls"] : [])];
+  const command = [process.execPath, program, ...args];
+  return { directory, port, command };
 }
 
 export const peers: readonly Peer[] = [
   {
     name: "relaykeeper",
     missing: () => false,
-    start: async (ground) => await run("relaykeeper", await prepareRelaykeeper(ground)),
+    offers: ["tls", "auth"],
+    start: async (ground) => await run("relaykeeper", ground, await prepareRelaykeeper(ground)),
   },
   {
     name: "postfix",
     missing: () => missingRoot(...postfixPrograms),
-    start: async (ground) => await run("postfix", await prepareTunedPostfix(ground)),
+    offers: ["tls"],
+    start: async (ground) => await run("postfix", ground, await prepareTunedPostfix(ground)),
   },
   {
     name: "naive",
     missing: () => false,
-    start: async (ground) => await run("naive", await prepareNaive(ground)),
+    offers: ["tls", "auth"],
+    start: async (ground) => await run("naive", ground, await prepareProgram("naive.ts", ground)),
+  },
+  {
+    name: "ceiling",
+    missing: () => false,
+    offers: [],
+    start: async (ground) => await run("ceiling", ground, await prepareProgram("ceiling.ts", ground)),
   },
 ];

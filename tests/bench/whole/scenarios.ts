@@ -8,11 +8,15 @@ import type { Peer, RunningPeer } from "./peers.ts";
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  readonly kind: "relay" | "refuse" | "latency";
+  readonly kind: "relay" | "refuse" | "latency" | "idle";
   readonly sizeOctets: number;
   readonly keepSessions: boolean;
   /** Networks on the list beside 127.0.0.1. */
   readonly entries: number;
+  /** What the peer must offer; with it our own client is the generator. */
+  readonly needs: readonly ("tls" | "auth")[];
+  /** Sessions that stay open in `idle`. */
+  readonly idle?: number;
 }
 
 export interface Figures {
@@ -24,6 +28,11 @@ export interface Figures {
   readonly peakMegabytes: number;
   readonly p50: number;
   readonly p99: number;
+  readonly p999: number;
+  /** Of the server's processes, for each message. */
+  readonly systemCalls: number;
+  /** What `idle` sessions take. */
+  readonly idleMegabytes: number;
   readonly startSeconds: number;
   /** Processors busy with anything but the parties: above about 0.3 rates are not to be trusted. */
   readonly foreign: number;
@@ -37,6 +46,10 @@ export interface Setting {
   readonly seconds: number;
   /** Before it, so that what is compiled while it runs is compiled. */
   readonly warmSeconds: number;
+  /** Whether system calls are counted, in a further second of the same load. */
+  readonly countsCalls: boolean;
+  /** Processors that the server may use, as taskset writes them; null for all. */
+  readonly cpus: string | null;
 }
 
 /** How many tell roughly how fast a relay is. */
@@ -49,10 +62,15 @@ export async function measure(peer: Peer, scenario: Scenario, setting: Setting):
   const sink = await CountingSink.start();
   try {
     const networks = [...makeNetworks(scenario.entries), "127.0.0.1/32"];
-    await using running = await peer.start({ sinkPort: sink.port, networks });
+    await using running = await peer.start({
+      sinkPort: sink.port,
+      networks,
+      tls: scenario.needs.length > 0,
+      ...(setting.cpus === null ? {} : { cpus: setting.cpus }),
+    });
     const stage = { running, sink, scenario, setting };
     const own = process.cpuUsage();
-    const figures = scenario.kind === "relay" ? await relayLoad(stage) : await clientLoad(stage);
+    const figures = await load(stage);
     const { user, system } = process.cpuUsage(own);
     const foreign = (figures.foreignSeconds - (user + system) / 1e6) / figures.seconds;
     return {
@@ -77,6 +95,12 @@ type Measured = Omit<Figures, "foreign" | "peakMegabytes" | "startSeconds"> & {
   readonly foreignSeconds: number;
   readonly seconds: number;
 };
+
+async function load(stage: Stage): Promise<Measured> {
+  const { kind, needs } = stage.scenario;
+  if (kind === "idle") return await idleSessions(stage);
+  return kind === "relay" && needs.length === 0 ? await relayLoad(stage) : await clientLoad(stage);
+}
 
 /** As many as a relay does in `wanted` seconds that did `done` in `seconds`. */
 function countFor(wanted: number, done: number, seconds: number): number {
@@ -116,31 +140,68 @@ async function relayLoad({ running, sink, scenario, setting }: Stage): Promise<M
   const duringSeconds = running.party.cpuSeconds() - before.cpu + (sink.party.cpuSeconds() - before.sink);
   await settle();
   const seconds = (end - beginning) / 1000;
+  const cpuSeconds = running.party.cpuSeconds() - before.cpu;
+  const exact = generated.ok && sink.count() - before.sunk === count;
+  const perSecond = Math.max(firstCount, Math.round(count / seconds));
+  const calls = setting.countsCalls ? await running.party.systemCalls(async () => await warm(perSecond)) : NaN;
   return {
+    ...NOT_MEASURED,
+    systemCalls: calls / perSecond,
     rate: complete ? count / seconds : NaN,
     acceptRate: count / ((accepted - beginning) / 1000),
-    cpuPerThousand: ((running.party.cpuSeconds() - before.cpu) / count) * 1000,
-    p50: NaN,
-    p99: NaN,
-    exact: generated.ok && sink.count() - before.sunk === count,
+    cpuPerThousand: (cpuSeconds / count) * 1000,
+    exact,
     count,
     seconds,
     foreignSeconds: busySeconds - duringSeconds - generated.cpuSeconds,
   };
 }
 
-async function clientLoad({ running, sink, scenario, setting }: Stage): Promise<Measured> {
-  const { sizeOctets, keepSessions } = scenario;
-  const refusing = scenario.kind === "refuse";
-  const task = (count: number): ClientTask => ({
+const NOT_MEASURED = { p50: NaN, p99: NaN, p999: NaN, systemCalls: NaN, idleMegabytes: NaN } as const;
+
+function taskOf({ running, scenario, setting }: Stage, mode: ClientTask["mode"], count: number): ClientTask {
+  const { sizeOctets, keepSessions, needs } = scenario;
+  return {
     port: running.port,
     sessions: setting.sessions,
     count,
     sizeOctets,
     keepSessions,
-    mode: refusing ? "refuse" : "send",
-    source: refusing ? "127.0.0.2" : "127.0.0.1",
-  });
+    mode,
+    tls: needs.includes("tls"),
+    auth: needs.includes("auth"),
+    source: mode === "refuse" ? "127.0.0.2" : "127.0.0.1",
+  };
+}
+
+/** What many sessions take that only stay. */
+async function idleSessions(stage: Stage): Promise<Measured> {
+  const { running, scenario } = stage;
+  const sessions = scenario.idle ?? 0;
+  // A few come and go first: what is loaded with the first of them is not theirs.
+  await runClient(taskOf(stage, "idle", 10));
+  const before = { memory: running.party.memoryOctets(), cpu: running.party.cpuSeconds() };
+  running.party.watchMemory();
+  const result = await runClient(taskOf(stage, "idle", sessions));
+  const peakOctets = running.party.peakMemoryOctets();
+  if (result.faults > 0) process.stderr.write(`  ${result.faults} faults, the first: ${result.firstFault}\n`);
+  return {
+    ...NOT_MEASURED,
+    rate: NaN,
+    acceptRate: NaN,
+    cpuPerThousand: ((running.party.cpuSeconds() - before.cpu) / sessions) * 1000,
+    idleMegabytes: (peakOctets - before.memory) / 1_048_576,
+    exact: result.faults === 0 && result.done === sessions,
+    count: sessions,
+    seconds: result.seconds,
+    foreignSeconds: NaN,
+  };
+}
+
+async function clientLoad(stage: Stage): Promise<Measured> {
+  const { running, sink, scenario, setting } = stage;
+  const refusing = scenario.kind === "refuse";
+  const task = (count: number): ClientTask => taskOf(stage, refusing ? "refuse" : "send", count);
   const first = await runClient(task(firstCount));
   const warm = await runClient(task(countFor(setting.warmSeconds, first.done, first.seconds)));
   if (!refusing) await sink.reaches(first.done + warm.done);
@@ -155,13 +216,22 @@ async function clientLoad({ running, sink, scenario, setting }: Stage): Promise<
   if (!refusing) await sink.reaches(before.sunk + count);
   await settle();
   if (result.faults > 0) process.stderr.write(`  ${result.faults} faults, the first: ${result.firstFault}\n`);
+  const cpuSeconds = running.party.cpuSeconds() - before.cpu;
+  const sunk = sink.count() - before.sunk;
+  const perSecond = Math.max(firstCount, Math.round(result.done / result.seconds));
+  const calls = setting.countsCalls
+    ? await running.party.systemCalls(async () => await runClient(task(perSecond)))
+    : NaN;
   return {
+    ...NOT_MEASURED,
+    systemCalls: calls / perSecond,
     rate: result.done / result.seconds,
     acceptRate: result.done / result.seconds,
-    cpuPerThousand: ((running.party.cpuSeconds() - before.cpu) / count) * 1000,
+    cpuPerThousand: (cpuSeconds / count) * 1000,
     p50: result.p50,
     p99: result.p99,
-    exact: result.faults === 0 && result.done === count && sink.count() - before.sunk === (refusing ? 0 : count),
+    p999: result.p999,
+    exact: result.faults === 0 && result.done === count && sunk === (refusing ? 0 : count),
     count,
     seconds: result.seconds,
     foreignSeconds: busySeconds - duringSeconds - result.cpuSeconds,
