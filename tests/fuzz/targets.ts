@@ -1,5 +1,6 @@
 import type { PlantedBug, Target } from "./target.ts";
 import { commandBugs, commandTargets } from "./targets/commands.ts";
+import { controlBugs, controlTargets } from "./targets/control.ts";
 import { framingBugs, framingTargets } from "./targets/framing.ts";
 import { mailBugs, mailTargets } from "./targets/mail.ts";
 import { sessionBugs, sessionTargets } from "./targets/session.ts";
@@ -12,6 +13,7 @@ export const TARGETS: readonly Target[] = [
   ...wireTargets,
   ...textTargets,
   ...mailTargets,
+  ...controlTargets,
   ...sessionTargets,
 ];
 
@@ -21,5 +23,6 @@ export const BUGS: readonly PlantedBug[] = [
   ...wireBugs,
   ...textBugs,
   ...mailBugs,
+  ...controlBugs,
   ...sessionBugs,
 ];
