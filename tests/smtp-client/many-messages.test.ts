@@ -135,3 +135,23 @@ test("where no server can be used, all that wait hear why", async () => {
   await sender.close(0);
   await server.close();
 });
+
+test("of connections that rest, over all next hops, so many are kept: the one that rested longest goes first", async () => {
+  const quits: number[] = [];
+  const two = Promise.withResolvers<void>();
+  const server = await ScriptedServer.start(async (client, connection) => {
+    await greet(client);
+    await takeMessages(client);
+    if (client.lines.at(-1) === "QUIT") quits.push(connection);
+    if (quits.length === 2) two.resolve();
+  });
+  const sender = transport({ limits: { ...DEFAULT_LIMITS, idleConnections: 2 } });
+  for (const key of ["mx:a", "mx:b", "mx:a", "mx:c", "mx:d"]) {
+    await sender.send(hop(server.port, { key }), mail("text\r\n"));
+  }
+  assert.equal(sender.connections(), 2);
+  await two.promise;
+  assert.deepEqual(quits, [2, 1], "a was used again after b, and both rested longer than c and d");
+  await sender.close(1_000);
+  await server.close();
+});

@@ -30,11 +30,36 @@ const CROWDED_MS = 60_000;
 const TROUBLES_MAX = 5;
 const SHUTTING_DOWN = "the relay is shutting down";
 
+/** Connections of all next hops that rest, the longest first. Above a limit the longest is closed: a thousand next hops need not be held open. */
+export class RestingConnections {
+  readonly #max: number;
+  readonly #resting = new Map<OpenConnection, HopConnections>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(open: OpenConnection, of: HopConnections): void {
+    this.#resting.set(open, of);
+    if (this.#resting.size <= this.#max) return;
+    for (const [longest, connections] of this.#resting) {
+      this.#resting.delete(longest);
+      connections.dismiss(longest);
+      return;
+    }
+  }
+
+  delete(open: OpenConnection): void {
+    this.#resting.delete(open);
+  }
+}
+
 /** The connections to one next hop, and the messages that wait for one of them: the newest used first, so that what is too many rests. */
 export class HopConnections {
   readonly #options: OpenOptions;
   readonly #clock: Clock;
   readonly #onEmpty: () => void;
+  readonly #resting: RestingConnections;
   readonly #open = new Set<OpenConnection>();
   readonly #idle: OpenConnection[] = [];
   readonly #waiting: Sending[] = [];
@@ -49,7 +74,8 @@ export class HopConnections {
   #cut = false;
 
   /** `onEmpty` is called when no connection is left and nobody waits. */
-  constructor(options: OpenOptions, clock: Clock, onEmpty: () => void) {
+  constructor(options: OpenOptions, clock: Clock, resting: RestingConnections, onEmpty: () => void) {
+    this.#resting = resting;
     this.#options = options;
     this.#clock = clock;
     this.#onEmpty = onEmpty;
@@ -63,8 +89,10 @@ export class HopConnections {
 
   send(sending: Sending): void {
     const kept = this.#idle.pop();
-    if (kept !== undefined) this.#start(kept, sending);
-    else if (this.#open.size + this.#opening < Math.min(FEW, this.#most)) void this.#connect(sending);
+    if (kept !== undefined) {
+      this.#resting.delete(kept);
+      this.#start(kept, sending);
+    } else if (this.#open.size + this.#opening < Math.min(FEW, this.#most)) void this.#connect(sending);
     else {
       this.#waiting.push(sending);
       this.#watch();
@@ -74,7 +102,17 @@ export class HopConnections {
   /** No new connection from now on; messages under way may end, and those that wait are sent over what is open. */
   close(): void {
     this.#closing = true;
-    for (const { connection } of this.#idle.splice(0)) connection.quit();
+    for (const open of this.#idle.splice(0)) {
+      this.#resting.delete(open);
+      open.connection.quit();
+    }
+  }
+
+  /** Closes a connection that rests. */
+  dismiss(open: OpenConnection): void {
+    const at = this.#idle.indexOf(open);
+    if (at >= 0) this.#idle.splice(at, 1);
+    open.connection.quit();
   }
 
   /** Ends everything at once. */
@@ -133,6 +171,7 @@ export class HopConnections {
 
   #forget(open: OpenConnection): void {
     this.#open.delete(open);
+    this.#resting.delete(open);
     const at = this.#idle.indexOf(open);
     if (at >= 0) this.#idle.splice(at, 1);
     this.#goOn();
@@ -239,6 +278,7 @@ export class HopConnections {
     else {
       connection.rest();
       this.#idle.push(open);
+      this.#resting.add(open, this);
     }
   }
 

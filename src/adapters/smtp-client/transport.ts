@@ -4,7 +4,7 @@ import type { Limits } from "../../core/base/limits.ts";
 import type { FileContent } from "../../core/mail/content.ts";
 import type { Domain } from "../../core/mail/domain.ts";
 import type { Clock, NextHop, OutgoingMessage, Transport, TransportResult } from "../../flows/ports.ts";
-import { HopConnections } from "./hop-connections.ts";
+import { HopConnections, RestingConnections } from "./hop-connections.ts";
 import { TlsSessions, type OpenOptions } from "./open.ts";
 import { Sweep } from "./sweep.ts";
 
@@ -26,12 +26,14 @@ export class SmtpTransport implements Transport {
   readonly #options: OpenOptions;
   readonly #clock: Clock;
   readonly #hops = new Map<string, HopConnections>();
+  readonly #resting: RestingConnections;
   #sending = 0;
   #closing = false;
   #allSent: (() => void) | null = null;
 
   constructor(options: TransportOptions) {
     this.#clock = options.clock;
+    this.#resting = new RestingConnections(options.limits.idleConnections);
     this.#options = { ...options, sweep: new Sweep(options.clock), sessions: new TlsSessions() };
   }
 
@@ -79,7 +81,7 @@ export class SmtpTransport implements Transport {
   #connectionsTo(key: string): HopConnections {
     const known = this.#hops.get(key);
     if (known !== undefined) return known;
-    const connections: HopConnections = new HopConnections(this.#options, this.#clock, () => {
+    const connections: HopConnections = new HopConnections(this.#options, this.#clock, this.#resting, () => {
       if (this.#hops.get(key) === connections) this.#hops.delete(key);
     });
     this.#hops.set(key, connections);

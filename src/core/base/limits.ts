@@ -80,6 +80,8 @@ export const DEFAULT_LIMITS = {
   dataTerminationTimeoutMs: 600_000,
   /** A connection to a next hop is kept open this long for the next message. */
   connectionIdleMs: 20_000,
+  /** Connections to all next hops together that are kept open for the next message; the one that rested longest is closed first. */
+  idleConnections: 200,
   /** Messages over one connection to a next hop; then a new one, so that load spreads over its servers. */
   messagesPerConnection: 5_000,
   /**
