@@ -1,5 +1,6 @@
 import type { Instant } from "../core/base/time.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
+import { idAt } from "../core/queue/due-page.ts";
 import { joined } from "../core/queue/dsn.ts";
 import { formatQueueId, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
 import { isSettled } from "../core/queue/outcome.ts";
@@ -27,6 +28,8 @@ export interface QueueDeskOptions {
 
 /** Messages a page, so that looking through a million holds up nobody. */
 const PAGE = 500;
+/** Places a page of the columns for the schedule. */
+const DUE_PAGE = 4_000;
 
 /** What operators do with the queue: the spool has the messages, the schedule knows what they wait for. */
 export class QueueDesk {
@@ -167,9 +170,9 @@ export class QueueDesk {
     let batch: QueueId[] = [];
     let first: QueueId | null = null;
     // Without a word about states an act is about the queue, not about the capture box.
-    for await (const entry of this.#select(filter, false)) {
-      first ??= entry.message.id;
-      batch.push(entry.message.id);
+    for await (const id of this.#selectIds(filter)) {
+      first ??= id;
+      batch.push(id);
       count++;
       if (batch.length < PAGE) continue;
       await act(batch);
@@ -183,7 +186,58 @@ export class QueueDesk {
     return count;
   }
 
+  async *#selectIds(filter: QueueFilter): AsyncIterable<QueueId> {
+    if (isOfSchedule(filter)) {
+      for await (const ids of this.#scheduled(filter)) yield* ids;
+    } else for await (const entry of this.#select(filter, false)) yield entry.message.id;
+  }
+
+  /** What the schedule and the columns for it can answer: no message is read. */
+  async *#scheduled(filter: QueueFilter): AsyncIterable<QueueId[]> {
+    const { spool } = this.#options;
+    for (let after = 0; ;) {
+      const page = await spool.due(after, DUE_PAGE);
+      const ids: QueueId[] = [];
+      for (const [place, acceptedAt] of page.acceptedAt.entries()) {
+        const id = idAt(page, place);
+        const host = page.host[place] ?? -1;
+        // Of several ways, not in the schedule yet, or just gone from it: the message tells.
+        const fits = host < 0 ? null : this.#fits(filter, id, acceptedAt);
+        if (fits ?? (await this.#messageFits(filter, id))) ids.push(id);
+      }
+      yield ids;
+      const last = page.ids.at(-1);
+      if (last === undefined) return;
+      after = last;
+    }
+  }
+
+  /** Whether the filter picks a message, as far as its only item tells; null where it has none, or several. */
+  #fits(filter: QueueFilter, id: QueueId, acceptedAt: Instant): boolean | null {
+    const [item, another] = this.#options.schedule.itemsOf(id);
+    if (item === undefined || another !== undefined) return null;
+    const { state, nextHop } = item;
+    if (filter.states && !filter.states.includes(state)) return false;
+    if (filter.from !== undefined && acceptedAt < filter.from) return false;
+    if (filter.to !== undefined && acceptedAt >= filter.to) return false;
+    return filter.nextHop === undefined || isNextHop(nextHop, filter.nextHop);
+  }
+
+  async #messageFits(filter: QueueFilter, id: QueueId): Promise<boolean> {
+    const message = await this.#options.spool.find(id);
+    return message !== null && matches(filter, this.#entryOf(message));
+  }
+
   async *#select(filter: QueueFilter, boxToo: boolean): AsyncIterable<QueueEntry> {
+    if (isOfSchedule(filter) && filter.states !== undefined) {
+      for await (const ids of this.#scheduled(filter)) {
+        for (const id of ids) {
+          const message = await this.#options.spool.find(id);
+          if (message !== null) yield this.#entryOf(message);
+        }
+      }
+      return;
+    }
     for await (const message of this.#messages(filter, boxToo)) {
       const entry = this.#entryOf(message.message, message.captured);
       if (matches(filter, entry)) yield entry;
@@ -242,6 +296,11 @@ function unsettledKeys(message: QueuedMessage, keys: readonly string[]): string[
 /** The spool finds messages of the queue and of the capture box alike: those of the box have gone there. */
 function isCaptured(message: QueuedMessage): boolean {
   return message.outcomes.every(isSettled) && message.outcomes.some((outcome) => outcome?.nextHop === "capture");
+}
+
+/** Whether no message needs to be read to tell which it picks. */
+function isOfSchedule({ ids, states, reversePath, recipient }: QueueFilter): boolean {
+  return !ids && !states?.includes("captured") && reversePath === undefined && recipient === undefined;
 }
 
 const QUEUE_STATES = ["ready", "active", "deferred", "held"] as const;
