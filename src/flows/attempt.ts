@@ -56,7 +56,7 @@ export async function attempt(
   if (content === null) return "gone";
   if (!isWanted()) return "unwanted";
   const all = live.envelope.recipients;
-  const recipients = indices.length === all.length ? all : all.filter((_, i) => indices.includes(i));
+  const recipients = indices.length === all.length ? all : indices.flatMap((index) => all[index] ?? []);
   const result = await transport.send(hop, { id: live.id, envelope: live.envelope, recipients, content });
   return {
     nextHop: nextHopText(hop, result.server),

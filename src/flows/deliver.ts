@@ -283,7 +283,7 @@ export class Deliverer implements QueueOperations {
     const indices = recipientsOf(live, key);
     this.#lives.begin(live);
     try {
-      if (live.keys.some((other) => other !== key)) this.#addMissing(slot, live);
+      if (live.routesOfItems !== live.routes && live.keys.some((other) => other !== key)) this.#addMissing(slot, live);
       if (indices.length === 0) {
         this.#schedule.settle(slot);
         if (live.outcomes.every(isSettled)) await this.#settlement.settle(live, NOTHING);
@@ -309,6 +309,7 @@ export class Deliverer implements QueueOperations {
   #addMissing(slot: Slot, live: LiveMessage): void {
     const wanted = this.#schedule.wantedOf(slot);
     if (wanted === "removal") return;
+    live.routesOfItems = live.routes;
     const known = new Set(this.#schedule.itemsOf(live.id).map(({ nextHop }) => nextHop));
     const now = this.#time.now();
     const attempts = this.#schedule.attemptsOf(slot);

@@ -24,6 +24,8 @@ export class LiveMessage implements QueuedMessage {
   keys: readonly string[];
   /** How often the routes had changed when the keys were made. */
   routes: number;
+  /** How often they had changed when its items in the schedule were last compared with its keys; -1 never. */
+  routesOfItems = -1;
   /** In memory since it was received; null where it must be read from the spool. */
   readonly content: Content | null;
   /** Attempts under way. */
@@ -88,6 +90,8 @@ export class LiveMessages {
     };
     const keys = this.#routeKeys(queued);
     const live = new LiveMessage(queued, content.kind === "memory" ? content : null, keys, this.#routes);
+    // Its items are made of these keys.
+    live.routesOfItems = this.#routes;
     this.#live.set(id, live);
     this.#octets += costOf(live);
     if (this.#octets > this.#octetsMax) this.#evict();
