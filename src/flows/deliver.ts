@@ -289,12 +289,13 @@ export class Deliverer implements QueueOperations {
         if (live.outcomes.every(isSettled)) await this.#settlement.settle(live, NOTHING);
         return;
       }
-      const { spool, transport } = this.#options;
+      const { clock, spool, transport } = this.#options;
+      const begunAt = clock.now();
       const isWanted = (): boolean => this.#schedule.wantedOf(slot) === "attempt";
       const tried = await attempt(live, key, indices, this.#nextHops, spool, transport, isWanted);
       if (tried === "gone") this.#schedule.settle(slot);
       else if (tried === "unwanted") this.#schedule.requeue(slot);
-      else await this.#conclude(slot, live, key, indices, tried);
+      else await this.#conclude(slot, live, key, indices, tried, begunAt);
     } finally {
       live.active--;
       if (live.active === 0 && live.unreported.length === 0 && this.#mayDrop(live.id)) this.#lives.drop(live);
@@ -326,6 +327,7 @@ export class Deliverer implements QueueOperations {
     key: string,
     indices: readonly number[],
     tried: Attempt,
+    begunAt: Instant,
   ): Promise<void> {
     const now = this.#options.clock.now();
     this.#faults.forget(live.id);
@@ -345,8 +347,9 @@ export class Deliverer implements QueueOperations {
     };
     const deferred = isAnyDeferred(tried);
     const planned = deferred ? retryOf(context, live, paused, crowded) : NO_RETRY;
-    // Held in the meantime: it is not given up before it was released and tried once more.
-    const isKept = deferred && planned.kind === "expired" && this.#schedule.wantedOf(slot) === "hold";
+    // Held in the meantime, or its time ran out in the meantime, as where the clock was set: once more before it is given up.
+    const isInTime = begunAt < live.acceptedAt + context.queueAgeMs && now >= live.acceptedAt + context.queueAgeMs;
+    const isKept = deferred && planned.kind === "expired" && (isInTime || this.#schedule.wantedOf(slot) === "hold");
     const retry: Retry = isKept ? { kind: "retry", at: now + RETRY_MS_MIN } : planned;
     const outcomes = outcomesOf(live, indices, tried, retry, now);
     if (!deferred || retry.kind === "expired") {
