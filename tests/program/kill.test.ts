@@ -42,7 +42,7 @@ const AIMS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     await relay.kill();
   },
-  "before a sync": async (scene) => await killedAtCall(scene, ["fsync", "fdatasync"], 40),
+  "before an early write to storage": async (scene) => await killedAtCall(scene, ["pwrite64", "pwritev"], 20),
   "before a write to storage": async (scene) => await killedAtCall(scene, ["pwrite64", "pwritev"], 200),
   "before octets leave for a socket": async (scene) => await killedAtCall(scene, ["write", "writev"], 400),
 };
@@ -138,7 +138,7 @@ test(
       if (item.kind === "settle") return resolve(undefined);`,
       },
     ]);
-    const aims = ["before a write to storage", "before a sync"];
+    const aims = ["before a write to storage", "before an early write to storage"];
     await using story = await killed(2, aims, 2 * IN_FLIGHT_MS, program.program);
     await assert.rejects(story.ledger.assertKept(story.sink, 2_000), /accepted messages did not arrive/);
     assert.ok(Math.max(...twiceBy(story).flat()) > IN_FLIGHT_MS);

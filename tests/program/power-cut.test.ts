@@ -82,9 +82,11 @@ test("a missing sync is found", { timeout: 600_000, skip }, async () => {
   await using program = await mutated([
     {
       file: "adapters/store-sqlite/engine.ts",
-      right: `wanted ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"`,
+      right: `isDurable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"`,
       wrong: `"PRAGMA synchronous = OFF"`,
     },
+    { file: "adapters/store-sqlite/schema.ts", right: "PRAGMA synchronous = FULL", wrong: "PRAGMA synchronous = OFF" },
+    { file: "adapters/store-sqlite/segment-log.ts", right: " | constants.O_DSYNC", wrong: "" },
   ]);
   const cutOnce = async () => {
     await using story = await cut(1, program.program);

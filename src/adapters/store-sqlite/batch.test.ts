@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import type { Content } from "../../core/mail/content.ts";
 import type { QueueId } from "../../core/queue/message.ts";
 import type { Disposition } from "../../flows/ports.ts";
 import { sampleMessage, sampleOutcome } from "../../../tests/contracts/sample-message.ts";
 import { hostOf } from "../../core/queue/due-page.ts";
-import { callItem, putItem, readBatch, settleItem, writeBatch, type BatchRecord, type Item } from "./batch.ts";
+import {
+  beginItem,
+  callItem,
+  putItem,
+  readBatch,
+  settleItem,
+  writeBatch,
+  type BatchRecord,
+  type Item,
+} from "./batch.ts";
 
 const memoryContent = fc
   .record({ chunks: fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 }), dotLines: fc.boolean() })
@@ -23,6 +33,7 @@ const operation = fc.oneof(
     disposition: fc.constantFrom<Disposition>("keep", "remove", "capture"),
     words: fc.array(fc.string({ unit: "grapheme" }), { maxLength: 4 }),
   }),
+  fc.record({ kind: fc.constant("begin" as const), faults: fc.nat() }),
   fc.record({ kind: fc.constant("call" as const) }),
 );
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
@@ -30,6 +41,7 @@ type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 /** What is written and what must be read, of one operation; `calls` is how many calls came before it. */
 function pair(one: Operation, id: number, calls: number): { item: Item; record: unknown } {
   if (one.kind === "call") return { item: callItem(), record: { kind: "call", index: calls } };
+  if (one.kind === "begin") return { item: beginItem(id as QueueId, one.faults), record: { ...one, id } };
   if (one.kind === "settle") {
     const outcomes = one.words.map((words, recipient) => sampleOutcome(recipient, "deferred", words));
     const kept = one.disposition === "remove" ? [] : outcomes;
@@ -61,13 +73,14 @@ function pair(one: Operation, id: number, calls: number): { item: Item; record: 
       acceptedAt,
       host: hostOf(envelope.recipients),
       envelope: JSON.stringify({ acceptedAt, origin, envelope }),
+      contentChecksum: crc32(content.kind === "file" ? content.name : Buffer.concat(content.chunks)),
       content: content.kind === "file" ? null : Buffer.concat(content.chunks).toString("hex"),
       file: content.kind === "file" ? content.name : null,
     },
   };
 }
 
-function readable(record: BatchRecord): unknown {
+function readable({ record }: BatchRecord): unknown {
   if (record.kind !== "put") return record;
   const { envelope, content, ...rest } = record;
   return {
@@ -87,7 +100,7 @@ test("readBatch() gives back what writeBatch() wrote, which takes as much room a
       const batch = new ArrayBuffer(octets + 7);
       assert.equal(writeBatch(items, batch), octets);
       assert.deepEqual(
-        readBatch(batch, octets).map(readable),
+        readBatch(Buffer.from(batch, 0, octets)).map(readable),
         pairs.map(({ record }) => record),
       );
     }),

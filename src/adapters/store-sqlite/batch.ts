@@ -2,27 +2,32 @@ import { hostOf } from "../../core/queue/due-page.ts";
 import type { AcceptedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { Disposition } from "../../flows/ports.ts";
+import {
+  BEGIN,
+  BEGIN_OCTETS,
+  DISPOSITIONS,
+  DOT_LINES,
+  HEAD_OCTETS,
+  IN_FILE,
+  OUTCOME_OCTETS,
+  PUT,
+  PUT_OCTETS,
+  readRecord,
+  recordOctets,
+  SETTLE,
+  SETTLE_OCTETS,
+  sumContent,
+  type LogRecord,
+} from "./log-record.ts";
+import type { LogPart } from "./segment-log.ts";
 
 /**
- * What goes over to the store thread in one turn, as one block of octets that is handed over and not copied: a row of records,
- * little endian, each with a kind of one octet and a fixed head.
- *
- *     put     kind, flags, host length u16, envelope length u32, content length u32, id f64, size f64, accepted f64;
- *             host, envelope JSON, content or file name
- *     settle  kind, disposition, 2 free, outcomes u32, 4 free, id f64, due f64, tried f64; for each outcome: recipient u32,
- *             length u32, JSON
- *     call    kind, 3 free, index u32 into the calls that go along
+ * What goes over to the store thread in one turn, as one block of octets that is handed over and not copied: records as the log
+ * has them (log-record.ts), not sealed yet, and among them calls, with a head like theirs and, at 24, the index (u32) into the
+ * calls that go along.
  */
-const PUT = 1;
-const SETTLE = 2;
-const CALL = 3;
-const PUT_HEAD = 36;
-const SETTLE_HEAD = 36;
-const OUTCOME_HEAD = 8;
-const CALL_HEAD = 8;
-const DOT_LINES = 1;
-const IN_FILE = 2;
-const DISPOSITIONS: readonly Disposition[] = ["keep", "remove", "capture"];
+const CALL = 4;
+const CALL_OCTETS = 28;
 
 /** Something to be done, sized and ready to be written into a batch. */
 export type Item =
@@ -42,6 +47,7 @@ export type Item =
       readonly texts: readonly string[];
       readonly octets: number;
     }
+  | { readonly kind: "begin"; readonly id: QueueId; readonly faults: number; readonly octets: number }
   | { readonly kind: "call"; readonly octets: number };
 
 /** The envelope and origin are kept as JSON: read once, at recovery, and readable by whoever opens the database. */
@@ -50,7 +56,7 @@ export function putItem(message: AcceptedMessage): Item {
   const text = JSON.stringify({ acceptedAt, origin, envelope });
   const host = hostOf(envelope.recipients) ?? "";
   const contentOctets = content.kind === "memory" ? content.sizeOctets : Buffer.byteLength(content.name);
-  const octets = PUT_HEAD + host.length + Buffer.byteLength(text) + contentOctets;
+  const octets = PUT_OCTETS + host.length + Buffer.byteLength(text) + contentOctets;
   return { kind: "put", message, envelope: text, host, octets };
 }
 
@@ -58,13 +64,17 @@ export function settleItem(id: QueueId, outcomes: readonly Outcome[], dispositio
   // The outcomes of a message that goes now go with it: the journal has them.
   const kept = disposition === "remove" ? [] : outcomes;
   const texts = kept.map((outcome) => JSON.stringify(outcome));
-  let octets = SETTLE_HEAD;
-  for (const text of texts) octets += OUTCOME_HEAD + Buffer.byteLength(text);
+  let octets = SETTLE_OCTETS;
+  for (const text of texts) octets += OUTCOME_OCTETS + Buffer.byteLength(text);
   return { kind: "settle", id, disposition, outcomes: kept, texts, octets };
 }
 
+export function beginItem(id: QueueId, faults: number): Item {
+  return { kind: "begin", id, faults, octets: BEGIN_OCTETS };
+}
+
 export function callItem(): Item {
-  return { kind: "call", octets: CALL_HEAD };
+  return { kind: "call", octets: CALL_OCTETS };
 }
 
 /** Writes the items into `into`, which has room for them; returns where the last one ends. */
@@ -80,10 +90,17 @@ export function writeBatch(items: readonly Item[], into: ArrayBuffer): number {
       case "settle":
         at = writeSettle(octets, at, item);
         break;
+      case "begin":
+        writeHead(octets, at, BEGIN, 0, BEGIN_OCTETS);
+        octets.writeUInt32LE(item.faults, at + 24);
+        octets.fill(0, at + 28, at + 36);
+        octets.writeDoubleLE(item.id, at + 36);
+        at += BEGIN_OCTETS;
+        break;
       case "call":
-        octets.writeUInt32LE(CALL, at);
-        octets.writeUInt32LE(calls++, at + 4);
-        at += CALL_HEAD;
+        writeHead(octets, at, CALL, 0, CALL_OCTETS);
+        octets.writeUInt32LE(calls++, at + 24);
+        at += CALL_OCTETS;
         break;
     }
   }
@@ -93,7 +110,7 @@ export function writeBatch(items: readonly Item[], into: ArrayBuffer): number {
 function writePut(octets: Buffer, at: number, { message, envelope, host }: Item & { kind: "put" }): number {
   const { content } = message;
   // Domains are A-labels, and literals are ASCII.
-  const envelopeAt = at + PUT_HEAD + octets.write(host, at + PUT_HEAD, "latin1");
+  const envelopeAt = at + PUT_OCTETS + octets.write(host, at + PUT_OCTETS, "latin1");
   const envelopeOctets = octets.write(envelope, envelopeAt, "utf8");
   let end = envelopeAt + envelopeOctets;
   const contentAt = end;
@@ -104,31 +121,38 @@ function writePut(octets: Buffer, at: number, { message, envelope, host }: Item 
       end += chunk.length;
     }
   const flags = (content.dotLines ? DOT_LINES : 0) | (content.kind === "file" ? IN_FILE : 0);
-  octets.writeUInt16LE(PUT | (flags << 8), at);
-  octets.writeUInt16LE(host.length, at + 2);
-  octets.writeUInt32LE(envelopeOctets, at + 4);
-  octets.writeUInt32LE(end - contentAt, at + 8);
-  octets.writeDoubleLE(message.id, at + 12);
-  octets.writeDoubleLE(content.sizeOctets, at + 20);
-  octets.writeDoubleLE(message.acceptedAt, at + 28);
+  writeHead(octets, at, PUT, flags, end - at);
+  octets.writeUInt16LE(host.length, at + 22);
+  octets.writeUInt32LE(envelopeOctets, at + 24);
+  octets.writeUInt32LE(end - contentAt, at + 28);
+  octets.writeUInt32LE(0, at + 32);
+  octets.writeDoubleLE(message.id, at + 36);
+  octets.writeDoubleLE(content.sizeOctets, at + 44);
+  octets.writeDoubleLE(message.acceptedAt, at + 52);
   return end;
 }
 
 function writeSettle(octets: Buffer, at: number, item: Item & { kind: "settle" }): number {
-  octets.writeUInt32LE(SETTLE | (DISPOSITIONS.indexOf(item.disposition) << 8), at);
-  octets.writeUInt32LE(item.texts.length, at + 4);
-  octets.writeDoubleLE(item.id, at + 12);
-  const next = nextOf(item.outcomes);
-  octets.writeDoubleLE(next?.retryAt ?? 0, at + 20);
-  octets.writeDoubleLE(next?.at ?? 0, at + 28);
-  let end = at + SETTLE_HEAD;
+  let end = at + SETTLE_OCTETS;
   for (let i = 0; i < item.texts.length; i++) {
-    const length = octets.write(item.texts[i] ?? "", end + OUTCOME_HEAD, "utf8");
+    const length = octets.write(item.texts[i] ?? "", end + OUTCOME_OCTETS, "utf8");
     octets.writeUInt32LE(item.outcomes[i]?.recipient ?? 0, end);
     octets.writeUInt32LE(length, end + 4);
-    end += OUTCOME_HEAD + length;
+    end += OUTCOME_OCTETS + length;
   }
+  writeHead(octets, at, SETTLE, DISPOSITIONS.indexOf(item.disposition), end - at);
+  octets.writeUInt32LE(item.texts.length, at + 24);
+  octets.fill(0, at + 28, at + 36);
+  octets.writeDoubleLE(item.id, at + 36);
+  const next = nextOf(item.outcomes);
+  octets.writeDoubleLE(next?.retryAt ?? 0, at + 44);
+  octets.writeDoubleLE(next?.at ?? 0, at + 52);
   return end;
+}
+
+function writeHead(octets: Buffer, at: number, kind: number, flags: number, length: number): void {
+  octets.writeUInt32LE(length, at + 8);
+  octets.writeUInt32LE(kind | (flags << 8), at + HEAD_OCTETS);
 }
 
 /** The outcome whose recipient is tried again first; null where none is. */
@@ -140,87 +164,36 @@ function nextOf(outcomes: readonly Outcome[]): Outcome | null {
   return next;
 }
 
-/** A record as the store thread reads it: its octets are views into the batch. */
-export type BatchRecord =
-  | {
-      readonly kind: "put";
-      readonly id: number;
-      readonly sizeOctets: number;
-      readonly dotLines: boolean;
-      readonly acceptedAt: number;
-      /** The host that all recipients share, null where they have several. */
-      readonly host: string | null;
-      readonly envelope: Uint8Array;
-      /** The content, or null where it is in `file`. */
-      readonly content: Uint8Array | null;
-      readonly file: string | null;
-    }
-  | {
-      readonly kind: "settle";
-      readonly id: number;
-      readonly disposition: Disposition;
-      /** When it is tried again, and when it was; 0 where these outcomes defer nothing. */
-      readonly dueAt: number;
-      readonly triedAt: number;
-      readonly outcomes: readonly { readonly recipient: number; readonly text: string }[];
-    }
-  | { readonly kind: "call"; readonly index: number };
+/** One thing of a batch and where its octets are; a call goes no further. */
+export interface BatchRecord {
+  readonly record: LogRecord | { readonly kind: "call"; readonly index: number };
+  readonly at: number;
+  readonly octets: number;
+}
 
-/** The records of the first `length` octets of a batch, in order. */
-export function readBatch(batch: ArrayBuffer, length: number): BatchRecord[] {
-  const octets = Buffer.from(batch, 0, length);
+/** What is in a batch, in order. Content gets its checksum here. */
+export function readBatch(octets: Buffer): BatchRecord[] {
   const records: BatchRecord[] = [];
-  for (let at = 0; at < length;) {
-    switch (octets[at]) {
-      case PUT: {
-        const lengths = octets.readUInt16LE(at + 2) + octets.readUInt32LE(at + 4) + octets.readUInt32LE(at + 8);
-        const end = at + PUT_HEAD + lengths;
-        records.push(readPut(octets, at));
-        at = end;
-        break;
-      }
-      case SETTLE:
-        at = readSettle(octets, at, records);
-        break;
-      default:
-        records.push({ kind: "call", index: octets.readUInt32LE(at + 4) });
-        at += CALL_HEAD;
-    }
+  for (let at = 0; at < octets.length;) {
+    const length = recordOctets(octets, at);
+    sumContent(octets, at);
+    const isCall = octets[at + HEAD_OCTETS] === CALL;
+    const record = isCall ? ({ kind: "call", index: octets.readUInt32LE(at + 24) } as const) : readRecord(octets, at);
+    records.push({ record, at, octets: length });
+    at += length;
   }
   return records;
 }
 
-function readPut(octets: Buffer, at: number): BatchRecord {
-  const flags = octets.readUInt8(at + 1);
-  const envelopeAt = at + PUT_HEAD + octets.readUInt16LE(at + 2);
-  const envelopeEnd = envelopeAt + octets.readUInt32LE(at + 4);
-  const content = octets.subarray(envelopeEnd, envelopeEnd + octets.readUInt32LE(at + 8));
-  const inFile = (flags & IN_FILE) !== 0;
-  return {
-    kind: "put",
-    id: octets.readDoubleLE(at + 12),
-    sizeOctets: octets.readDoubleLE(at + 20),
-    dotLines: (flags & DOT_LINES) !== 0,
-    acceptedAt: octets.readDoubleLE(at + 28),
-    host: envelopeAt === at + PUT_HEAD ? null : octets.toString("latin1", at + PUT_HEAD, envelopeAt),
-    envelope: octets.subarray(envelopeAt, envelopeEnd),
-    content: inFile ? null : content,
-    file: inFile ? content.toString("latin1") : null,
-  };
-}
-
-function readSettle(octets: Buffer, at: number, records: BatchRecord[]): number {
-  const outcomes: { recipient: number; text: string }[] = [];
-  let end = at + SETTLE_HEAD;
-  for (let left = octets.readUInt32LE(at + 4); left > 0; left--) {
-    const textAt = end + OUTCOME_HEAD;
-    const recipient = octets.readUInt32LE(end);
-    end = textAt + octets.readUInt32LE(end + 4);
-    outcomes.push({ recipient, text: octets.toString("utf8", textAt, end) });
+/** The stretches of a batch that go to the log. */
+export function logParts(records: readonly BatchRecord[], accepted: readonly boolean[]): LogPart[] {
+  const parts: { from: number; to: number; heads: number[] }[] = [];
+  let last: { from: number; to: number; heads: number[] } | undefined;
+  for (const [index, { at, octets }] of records.entries()) {
+    if (!accepted[index]) continue;
+    if (last?.to !== at) parts.push((last = { from: at, to: at, heads: [] }));
+    last.heads.push(at);
+    last.to = at + octets;
   }
-  const disposition = DISPOSITIONS[octets.readUInt8(at + 1)] ?? "keep";
-  const id = octets.readDoubleLE(at + 12);
-  const dueAt = octets.readDoubleLE(at + 20);
-  records.push({ kind: "settle", id, disposition, dueAt, triedAt: octets.readDoubleLE(at + 28), outcomes });
-  return end;
+  return parts;
 }

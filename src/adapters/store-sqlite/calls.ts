@@ -39,11 +39,10 @@ export interface Counts {
 }
 
 /**
- * What the store thread does besides putting and settling. Each runs in the transaction of its batch, in the order in which it
- * was asked for, so that a call sees every put and settle that was handed in before it.
+ * What the store thread does besides putting and settling, in the order in which it was asked for: a call sees every put and
+ * settle that was handed in before it, and none behind it. One that changes something is a transaction of its own.
  */
 export interface Calls {
-  begin(id: QueueId, faults: number): void;
   due(after: number, limit: number): DuePage;
   load(after: number, limit: number): StoredPage;
   /** A page of one message or none. */
@@ -87,8 +86,17 @@ export const READS: ReadonlySet<CallName> = new Set([
   "listUsers",
 ]);
 
-/** Calls that nobody relies on after a power cut: they need no sync of their own. */
-export const UNSYNCED: ReadonlySet<CallName> = new Set(["begin"]);
+/** Calls that need all of the log in the tables. `content` does not: it looks into the log itself. */
+export const MAIL_CALLS: ReadonlySet<CallName> = new Set([
+  "due",
+  "load",
+  "find",
+  "captured",
+  "counts",
+  "hold",
+  "remove",
+  "quarantine",
+]);
 
 /** A call as it travels. */
 export interface Call {
@@ -101,7 +109,7 @@ export type Request =
   | { readonly kind: "batch"; readonly batch: ArrayBuffer; readonly length: number; readonly calls: readonly Call[] }
   | { readonly kind: "close" };
 
-/** What became of a batch: committed but for `refused`, or nothing of it kept where `broken` says why. */
+/** What became of a batch: done but for `refused`, or, where `broken` says why, nobody knows what of it is kept. */
 export interface BatchAnswer {
   readonly broken: string | null;
   readonly refused: readonly Refusal[];

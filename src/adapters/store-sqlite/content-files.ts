@@ -76,7 +76,7 @@ export class ContentFiles {
       for await (const octets of this.read(content)) if (octets.length === 0) break;
       return null;
     } catch (error) {
-      if (isTooManyFiles(error)) throw error;
+      if (faultOf(error) === "busy") throw error;
       return reasonOf(error);
     }
   }
@@ -105,8 +105,6 @@ export class ContentFiles {
 
   /** What a fault means for the one whom it hit; one that does not pass ends all writing. */
   fail(error: unknown): SpoolFault {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EMFILE" || code === "ENFILE") return "busy";
     const fault = faultOf(error);
     if (fault === "broken") this.#breakDown(reasonOf(error));
     return fault;
@@ -129,11 +127,6 @@ export class ContentFiles {
       this.#syncing = null;
     }
   }
-}
-
-function isTooManyFiles(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "EMFILE" || code === "ENFILE";
 }
 
 class FileWriter implements ContentWriter {

@@ -12,6 +12,7 @@ export interface DataDirectory {
   readonly pid: string;
   readonly content: string;
   readonly policySnapshot: string;
+  readonly segments: string;
 }
 
 /**
@@ -27,11 +28,16 @@ export async function prepareDataDirectory(path: string): Promise<Result<DataDir
     pid: join(root, "pid"),
     content: join(root, "content"),
     policySnapshot: join(root, "policy.snapshot"),
+    segments: join(root, "segments"),
   };
   try {
     const made = mkdirSync(root, { recursive: true, mode: 0o700 });
     const fault =
-      ownDirectory(root) ?? makeContent(places.content) ?? makeFile(places.lock) ?? makeFile(places.database);
+      ownDirectory(root) ??
+      makeFolder(places.content) ??
+      makeFolder(places.segments) ??
+      makeFile(places.lock) ??
+      makeFile(places.database);
     if (fault !== null) return err(fault);
     await syncDirectory(root);
     if (made !== undefined) await syncDirectory(dirname(made));
@@ -51,7 +57,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function makeContent(path: string): string | null {
+function makeFolder(path: string): string | null {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   return ownDirectory(path);
 }

@@ -1,245 +1,348 @@
+import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { SpoolFault } from "../../flows/ports.ts";
-import { readBatch, type BatchRecord } from "./batch.ts";
-import { READS, UNSYNCED, type BatchAnswer, type Call, type CallName, type Calls, type Refusal } from "./calls.ts";
+import { crc32 } from "node:zlib";
+import type { QueueId } from "../../core/queue/message.ts";
+import { logParts, readBatch, type BatchRecord } from "./batch.ts";
+import { callTable, type CallTable } from "./call-table.ts";
+import { MAIL_CALLS, READS, type BatchAnswer, type Call, type Refusal, type StoredContent } from "./calls.ts";
 import { faultOf, isCorrupt, reasonOf } from "./faults.ts";
+import type { LogRecord } from "./log-record.ts";
 import type { MessageTable } from "./message-table.ts";
 import type { RecordTables } from "./record-tables.ts";
+import type { SegmentLog } from "./segment-log.ts";
+import type { Position, Unindexed } from "./unindexed.ts";
 
-const PAGE_OCTETS = 4_096;
 /** Pages of the write-ahead log that make a checkpoint due: 16 MiB. */
 const WAL_PAGES_MAX = 4_096;
-/** Commits that need no sync of their own are synced after this time at the latest. */
-const UNSYNCED_MS_MAX = 1_000;
+/** So many messages, or so much of the log, at most are not in the tables: as much has to be read again after a crash. */
+const UNINDEXED_MAX = 512;
+const UNINDEXED_OCTETS_MAX = 32 * 1_048_576;
+/** While there is no room for rows, so many messages more may be in the log alone. */
+const UNINDEXED_CROWDED = 20_000;
+/** Out of a sparse segment so many messages are moved at a time. */
+const MOVED_MAX = 32;
 
-/** The calls as they are looked up by name: the sender's types have checked their arguments. */
-type CallTable = { readonly [Name in CallName]: (...args: readonly unknown[]) => unknown };
+export interface EngineParts {
+  readonly db: DatabaseSync;
+  readonly log: SegmentLog;
+  readonly unindexed: Unindexed;
+  readonly messages: MessageTable;
+  readonly records: RecordTables;
+  readonly contentDirectory: string;
+  readonly queuedMax: number;
+  /** The highest queue id that was kept. */
+  readonly highest: number;
+}
 
 /**
- * Carries out batches, each as one transaction. Synchronous, and without a thread of its own: `worker.ts` gives it one.
+ * Carries out batches: mail goes to the log, and is on stable storage with one sync; the tables learn of it later, in larger
+ * portions, and never of what is over by then. Synchronous, and without a thread of its own: `worker.ts` gives it one.
  */
 export class Engine {
-  readonly #db: DatabaseSync;
+  readonly #parts: EngineParts;
+  readonly #log: SegmentLog;
+  readonly #unindexed: Unindexed;
   readonly #messages: MessageTable;
   readonly #calls: CallTable;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
-  readonly #elapsedMs: () => number;
+  #broken: string | null = null;
+  /** Up to where the log is in `#unindexed` or in the tables. */
+  #applied: Position;
+  #highest: number;
   /** About how many pages the write-ahead log has grown by since the last checkpoint. */
   #walPages = 0;
   #syncing = true;
-  #unsyncedSince: number | null = null;
+  /** There is no room: what was settled may be here and neither in the log nor in the tables. */
+  #crowded = false;
   #filesGone: string[] = [];
+  #segmentsGone: string[] = [];
 
-  /** `elapsedMs` is a monotonic clock. */
-  constructor(db: DatabaseSync, messages: MessageTable, records: RecordTables, elapsedMs: () => number) {
-    this.#db = db;
-    this.#messages = messages;
-    this.#calls = callsOf(messages, records);
-    this.#begin = db.prepare("BEGIN");
-    this.#commit = db.prepare("COMMIT");
-    this.#elapsedMs = elapsedMs;
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#log = parts.log;
+    this.#unindexed = parts.unindexed;
+    this.#messages = parts.messages;
+    this.#calls = callTable(parts.messages, parts.records, (id) => this.#content(id));
+    this.#begin = parts.db.prepare("BEGIN");
+    this.#commit = parts.db.prepare("COMMIT");
+    this.#applied = parts.log.position;
+    this.#highest = parts.highest;
   }
 
-  get checkpointDue(): boolean {
-    return this.#walPages >= WAL_PAGES_MAX;
+  /** Whether `tidy` has something to do before the next quiet moment. */
+  get isTidyDue(): boolean {
+    return (
+      this.#crowded ||
+      (this.#log.isFull && this.#log.isNextReady) ||
+      this.#isIndexingDue ||
+      this.#walPages >= WAL_PAGES_MAX
+    );
   }
 
   /** Whether a quiet moment has something to do. */
-  get untidy(): boolean {
-    return this.#walPages > 0;
+  get isUntidy(): boolean {
+    return this.#crowded || this.#walPages > 0 || this.#unindexed.size > 0;
+  }
+
+  get #isIndexingDue(): boolean {
+    const { indexed } = this.#messages;
+    const { segment, at } = this.#applied;
+    const octets = segment === indexed.segment ? at - indexed.at : UNINDEXED_OCTETS_MAX;
+    return this.#unindexed.size >= UNINDEXED_MAX || octets >= UNINDEXED_OCTETS_MAX;
   }
 
   /**
-   * Files of content whose rows are gone for good, each told once. A file must not go while a power cut could still bring its
-   * row back.
+   * Paths of files that are needed no more, each told once. A file must not go while a power cut could still bring back the message
+   * that needs it: the log has its end, but where there was no room for that.
    */
   takeFilesGone(): readonly string[] {
-    if (this.#unsyncedSince !== null || this.#filesGone.length === 0) return [];
-    const files = this.#filesGone;
+    const gone = this.#segmentsGone;
+    this.#segmentsGone = [];
+    if (this.#crowded) return gone;
+    for (const name of [...this.#filesGone, ...this.#unindexed.takeFilesGone()]) {
+      gone.push(join(this.#parts.contentDirectory, name));
+    }
     this.#filesGone = [];
-    return files;
+    return gone;
   }
 
-  /** Commits the batch, as a whole where there is room for it, and says what was refused. */
+  /** Does what is in the batch, as a whole where there is room for it, and says what was refused. */
   execute(batch: ArrayBuffer, length: number, calls: readonly Call[]): BatchAnswer {
-    const records = readBatch(batch, length);
+    const octets = Buffer.from(batch, 0, length);
+    const records = readBatch(octets);
     const refused: Refusal[] = [];
     const results: unknown[] = new Array<unknown>(calls.length);
-    const all = [...records.keys()];
     try {
-      this.#transact(records, all, calls, refused, results);
+      const accepted = this.#admit(records, refused);
+      const from = this.#write(octets, records, accepted, refused);
+      let at = from?.at ?? 0;
+      for (const [index, { record, octets: size }] of records.entries()) {
+        if (record.kind === "call") {
+          this.#call(calls[record.index] as Call, index, (result) => (results[record.index] = result), refused);
+        } else if (accepted[index]) {
+          this.#apply(record, from && { segment: from.segment, at });
+          at += size;
+          if (from) this.#applied = { segment: from.segment, at };
+        }
+      }
       return { broken: null, refused, results };
     } catch (error) {
-      if (this.#undo(error) === "broken" && !isCorrupt(error)) return brokenBy(error);
-      return this.#oneByOne(records, calls, error);
+      this.#broken ??= reasonOf(error);
+      return { broken: this.#broken, refused: [], results: [] };
     }
   }
 
   /**
-   * Copies the write-ahead log into the database and syncs both; the next commit begins the log anew. Throws a fault of storage;
-   * lack of room is none: the log keeps everything until there is room.
+   * What need not be done before an answer: takes the log into the tables, checkpoints, begins new segments and gives up old ones.
+   * Throws a fault of storage; lack of room is none.
    */
-  checkpoint(): void {
+  tidy(isQuiet: boolean): void {
+    if (this.#broken !== null) return;
     try {
-      const row = this.#db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      const isNew = this.#log.isFull && this.#log.roll();
+      if (isNew) this.#applied = this.#log.position;
+      let isDurable = false;
+      if (this.#isIndexingDue || this.#crowded || isNew || (isQuiet && this.#unindexed.size > 0)) {
+        isDurable = this.#index(isNew || this.#crowded) && (isNew || this.#crowded);
+      }
+      if (this.#walPages >= WAL_PAGES_MAX || (isQuiet && this.#walPages > 0))
+        isDurable = this.#checkpoint() || isDurable;
+      if (!isDurable) return;
+      this.#crowded = false;
+      this.#reclaim();
+    } catch (error) {
+      this.#broken ??= reasonOf(error);
+      throw error;
+    }
+  }
+
+  /** Leaves one tidy file behind, and of the log what messages need. */
+  close(): void {
+    this.#log.close();
+    this.#applied = this.#log.position;
+    if (this.#index(true)) this.#log.remove(this.#deadSegments());
+    this.#parts.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#parts.db.close();
+  }
+
+  /** Which records are taken: all but messages for which there is no room in the queue, or that are there already. */
+  #admit(records: readonly BatchRecord[], refused: Refusal[]): boolean[] {
+    let room = this.#room(records);
+    const coming = new Set<number>();
+    return records.map(({ record }, index) => {
+      if (record.kind !== "put") return record.kind !== "call";
+      const { id } = record;
+      const isThere = this.#unindexed.get(id) !== undefined || coming.has(id);
+      if (isThere || (id <= this.#messages.highestQueueId && this.#messages.has(id))) {
+        refused.push({ index, why: "duplicate", reason: "there is a message with this id" });
+        return false;
+      }
+      if (room <= 0) {
+        refused.push({ index, why: "full", reason: "the queue has as many messages as it may" });
+        return false;
+      }
+      room--;
+      coming.add(id);
+      return true;
+    });
+  }
+
+  #room(records: readonly BatchRecord[]): number {
+    if (this.#unindexed.size >= UNINDEXED_CROWDED && !this.#index(false)) return 0;
+    const count = (): number => this.#parts.queuedMax - this.#messages.queued - this.#unindexed.queued;
+    // What was settled of messages in the tables counts only once the tables know of it.
+    if (count() < records.length && this.#unindexed.size > 0) this.#index(false);
+    return count();
+  }
+
+  /**
+   * Writes what is accepted to the log, and returns where it came. Without room (null) no message is taken, and
+   * what was settled is kept here until the tables have room for it.
+   */
+  #write(octets: Buffer, records: readonly BatchRecord[], accepted: boolean[], refused: Refusal[]): Position | null {
+    const parts = logParts(records, accepted);
+    if (parts.length === 0) return null;
+    try {
+      return this.#log.append(octets, parts);
+    } catch (error) {
+      if (faultOf(error) === "broken") throw error;
+      this.#crowded = true;
+      for (const [index, { record }] of records.entries()) {
+        if (record.kind !== "put" || !accepted[index]) continue;
+        accepted[index] = false;
+        refused.push({ index, why: "full", reason: reasonOf(error) });
+      }
+      return null;
+    }
+  }
+
+  #apply(record: LogRecord, position: Position | null): void {
+    if (record.kind === "put") this.#highest = Math.max(this.#highest, record.id);
+    this.#unindexed.apply(record, position ?? this.#applied);
+  }
+
+  #call(call: Call, index: number, answer: (result: unknown) => void, refused: Refusal[]): void {
+    const task = (): void => answer(this.#calls[call.name](...call.args));
+    const isMail = MAIL_CALLS.has(call.name);
+    if (READS.has(call.name)) {
+      try {
+        if (isMail) this.#withLog(task);
+        else task();
+      } catch (error) {
+        if (!isCorrupt(error) && faultOf(error) === "broken") throw error;
+        refused.push({ index, why: "unreadable", reason: reasonOf(error) });
+      }
+      return;
+    }
+    try {
+      this.#transact(true, isMail, task);
+    } catch (error) {
+      if (faultOf(error) === "broken") throw error;
+      refused.push({ index, why: "full", reason: reasonOf(error) });
+    }
+  }
+
+  /** Runs `task`, which reads, on tables that have all of the log: where they cannot keep it, only as long as that takes. */
+  #withLog(task: () => void): void {
+    if (this.#unindexed.size === 0 || (this.#broken === null && this.#index(false))) {
+      task();
+      return;
+    }
+    this.#begin.run();
+    this.#messages.begin();
+    try {
+      this.#messages.index(this.#unindexed, this.#applied, this.#highest);
+      task();
+    } finally {
+      this.#rollBack();
+    }
+  }
+
+  /** Takes the log into the tables; false where there is no room for that. */
+  #index(isDurable: boolean): boolean {
+    try {
+      this.#transact(isDurable, true, () => undefined);
+      return true;
+    } catch (error) {
+      if (faultOf(error) === "broken") throw error;
+      this.#crowded = true;
+      return false;
+    }
+  }
+
+  /** Does `task` in a transaction, and before it, where it is about mail, takes the log into the tables. */
+  #transact(isDurable: boolean, isMail: boolean, task: () => void): void {
+    this.#synchronous(isDurable);
+    this.#begin.run();
+    this.#messages.begin();
+    try {
+      if (isMail) this.#messages.index(this.#unindexed, this.#applied, this.#highest);
+      task();
+      this.#commit.run();
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+    this.#walPages += 8;
+    if (!isMail) return;
+    this.#walPages += 3 * this.#unindexed.size;
+    this.#filesGone.push(...this.#messages.filesGone, ...this.#unindexed.takeFilesGone());
+    this.#unindexed.clear();
+  }
+
+  #rollBack(): void {
+    this.#messages.undo();
+    if (this.#parts.db.isTransaction) this.#parts.db.exec("ROLLBACK");
+  }
+
+  /** What is taken from the log can be taken again after a power cut: such a transaction needs no sync. */
+  #synchronous(isDurable: boolean): void {
+    if (isDurable === this.#syncing) return;
+    this.#parts.db.exec(isDurable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    this.#syncing = isDurable;
+  }
+
+  /** Copies the write-ahead log into the database and syncs both; true where all of it came over. */
+  #checkpoint(): boolean {
+    try {
+      const row = this.#parts.db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
       const left = Number(row?.["log"]) - Number(row?.["checkpointed"]);
       // A reader, or another program that has the database open, may keep a rest back: tried again when as much has come again.
       this.#walPages = left === 0 ? 0 : Math.min(this.#walPages, WAL_PAGES_MAX / 2);
-      if (left === 0) this.#unsyncedSince = null;
+      return left === 0;
     } catch (error) {
       if (faultOf(error) === "broken") throw error;
       this.#walPages = WAL_PAGES_MAX / 2;
+      return false;
     }
   }
 
-  /** Leaves one tidy file behind. */
-  close(): void {
-    this.#messages.settleMark();
-    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    this.#unsyncedSince = null;
-    this.#db.close();
-  }
-
-  #transact(
-    records: readonly BatchRecord[],
-    chosen: readonly number[],
-    calls: readonly Call[],
-    refused: Refusal[],
-    results: unknown[],
-  ): void {
-    let pages = 0;
-    this.#sync(chosen.some((index) => needsSync(records[index] as BatchRecord, calls)));
-    this.#messages.begin();
-    this.#begin.run();
-    for (const index of chosen) {
-      const record = records[index] as BatchRecord;
-      switch (record.kind) {
-        case "put": {
-          const answer = this.#messages.put(record);
-          if (answer !== "put")
-            refused.push({ index, why: answer, reason: "the queue has as many messages as it may" });
-          pages += 3 + Math.ceil((record.content?.length ?? 0) / PAGE_OCTETS);
-          break;
-        }
-        case "settle":
-          this.#messages.settle(record);
-          pages += 3 + record.outcomes.length;
-          break;
-        case "call": {
-          const call = calls[record.index] as Call;
-          results[record.index] = this.#calls[call.name](...call.args);
-          pages += READS.has(call.name) ? 0 : 8;
-          break;
-        }
-      }
-    }
-    this.#commit.run();
-    this.#walPages += pages === 0 ? 0 : pages + 4;
-    this.#filesGone.push(...this.#messages.filesGone);
-  }
-
-  /**
-   * Settling alone needs no sync of its own: what a power cut takes of it is delivered once more. The next commit that does sync
-   * takes it along, in order, and so does a quiet moment; never later than `UNSYNCED_MS_MAX` while there are commits at all.
-   */
-  #sync(durable: boolean): void {
-    const now = this.#elapsedMs();
-    const late = this.#unsyncedSince !== null && now - this.#unsyncedSince >= UNSYNCED_MS_MAX;
-    const wanted = durable || late;
-    if (wanted) this.#unsyncedSince = null;
-    else this.#unsyncedSince ??= now;
-    if (wanted === this.#syncing) return;
-    this.#db.exec(wanted ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-    this.#syncing = wanted;
-  }
-
-  #undo(error: unknown): SpoolFault {
-    this.#messages.undo();
+  /** Gives up segments that no message needs, as the disk has it, and empties one of which little is needed. */
+  #reclaim(): void {
+    this.#segmentsGone.push(...this.#log.retire(this.#deadSegments()));
+    const sparse = this.#messages.sparseSegment(this.#log.closedSegments().length);
+    if (sparse === null) return;
     try {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-    } catch {
-      return "broken";
-    }
-    return faultOf(error);
-  }
-
-  /**
-   * The batch as a whole failed. Without room no put is taken, and the rest is tried one by one, for most of it needs none. At a
-   * damaged page each does what it can: only a write that meets the damage ends all writing.
-   */
-  #oneByOne(records: readonly BatchRecord[], calls: readonly Call[], cause: unknown): BatchAnswer {
-    const full = faultOf(cause) === "full";
-    const refused: Refusal[] = [];
-    const results: unknown[] = new Array<unknown>(calls.length);
-    try {
-      if (full) this.checkpoint(); // the log begins anew, and its room can be used again
-      for (const [index, record] of records.entries()) {
-        if (full && record.kind === "put") refused.push({ index, why: "full", reason: reasonOf(cause) });
-        else this.#alone(records, index, calls, refused, results);
-      }
+      this.#transact(false, true, () => this.#messages.moveContent(sparse, MOVED_MAX));
     } catch (error) {
-      return brokenBy(error);
-    }
-    return { broken: null, refused, results };
-  }
-
-  #alone(
-    records: readonly BatchRecord[],
-    index: number,
-    calls: readonly Call[],
-    refused: Refusal[],
-    results: unknown[],
-  ): void {
-    const record = records[index] as BatchRecord;
-    const call = record.kind === "call" ? (calls[record.index] as Call) : null;
-    const reads = call !== null && READS.has(call.name);
-    try {
-      // A transaction that met damage cannot be committed, not even one that only reads: reading does without.
-      if (reads && record.kind === "call") results[record.index] = this.#calls[call.name](...call.args);
-      else this.#transact(records, [index], calls, refused, results);
-    } catch (error) {
-      const fault = reads ? faultOf(error) : this.#undo(error);
-      if (fault === "full") refused.push({ index, why: "full", reason: reasonOf(error) });
-      else if (reads && isCorrupt(error)) refused.push({ index, why: "unreadable", reason: reasonOf(error) });
-      else throw error;
+      if (faultOf(error) === "broken") throw error;
     }
   }
-}
 
-function brokenBy(error: unknown): BatchAnswer {
-  return { broken: reasonOf(error), refused: [], results: [] };
-}
+  #deadSegments(): number[] {
+    return this.#messages.deadSegments(this.#log.closedSegments());
+  }
 
-/** Whether somebody relies on it from the moment it is answered. */
-function needsSync(record: BatchRecord, calls: readonly Call[]): boolean {
-  if (record.kind !== "call") return record.kind === "put";
-  const { name } = calls[record.index] as Call;
-  return !READS.has(name) && !UNSYNCED.has(name);
-}
-
-function callsOf(messages: MessageTable, records: RecordTables): CallTable {
-  const calls: { readonly [Name in CallName]: Calls[Name] } = {
-    begin: (id, faults) => messages.beginAttempt(id, faults),
-    due: (after, limit) => messages.due(after, limit),
-    load: (after, limit) => messages.load(after, limit),
-    find: (id) => messages.find(id),
-    content: (id) => messages.content(id),
-    captured: (before, limit) => messages.captured(before, limit),
-    counts: () => messages.counts(),
-    hold: (ids, held) => messages.hold(ids, held),
-    remove: (ids) => messages.remove(ids),
-    quarantine: (id, reason) => messages.quarantine(id, reason),
-    readPolicy: (fromVersion, limit) => records.readPolicy(fromVersion, limit),
-    policyHeads: (fromVersion, limit) => records.policyHeads(fromVersion, limit),
-    policyMark: (version) => records.policyMark(version),
-    appendPolicy: (record, change) => records.appendPolicy(record, change),
-    loadUses: () => records.loadUses(),
-    saveUses: (uses) => records.saveUses(uses),
-    findUser: (name) => records.findUser(name),
-    putUser: (name, verifier, at) => records.putUser(name, verifier, at),
-    removeUser: (name) => records.removeUser(name),
-    listUsers: () => records.listUsers(),
-  };
-  return calls as CallTable;
+  #content(id: QueueId): StoredContent | null {
+    const change = this.#unindexed.get(id);
+    if (change?.removed) return null;
+    const put = change?.put;
+    if (put?.file === null) {
+      const octets = this.#log.read(put.segment, put.contentAt, put.sizeOctets);
+      if (crc32(octets) === put.contentChecksum) return { kind: "memory", octets, dotLines: put.dotLines };
+    }
+    if (put) this.#index(false);
+    return this.#messages.content(id);
+  }
 }

@@ -3,7 +3,6 @@ import type { SpoolFault } from "../../flows/ports.ts";
 const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
-const SQLITE_CONSTRAINT = 19;
 
 /** What the store answers when it cannot do what it was asked: no room now, or storage that is no longer to be trusted. */
 export class StoreFault extends Error {
@@ -11,23 +10,29 @@ export class StoreFault extends Error {
   readonly fault: SpoolFault;
 
   constructor(fault: SpoolFault, reason: string) {
-    super(fault === "full" ? `the store has no room: ${reason}` : `the store is broken: ${reason}`);
+    super(fault === "broken" ? `the store is broken: ${reason}` : `the store has no room: ${reason}`);
     this.fault = fault;
   }
 }
 
 /**
- * `full` passes: no space left, or another program holds the database for longer than we wait. Everything else is `broken`:
- * after a failed write or sync nobody knows what is on the disk, and a later sync that succeeds proves nothing.
+ * `full` passes: no space left, or another program holds the database for longer than we wait. So does `busy`: every file
+ * descriptor is in use. Everything else is `broken`: after a failed write or sync nobody knows what is on the disk, and a later sync that succeeds proves nothing.
  */
 export function faultOf(error: unknown): SpoolFault {
+  if (error instanceof StoreFault) return error.fault;
   const primary = primaryCode(error);
   if (primary === SQLITE_FULL || primary === SQLITE_BUSY) return "full";
-  return systemCode(error) === "ENOSPC" || systemCode(error) === "EDQUOT" ? "full" : "broken";
-}
-
-export function isConstraint(error: unknown): boolean {
-  return primaryCode(error) === SQLITE_CONSTRAINT;
+  switch (systemCode(error)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return "full";
+    case "EMFILE":
+    case "ENFILE":
+      return "busy";
+    default:
+      return "broken";
+  }
 }
 
 export function isBusy(error: unknown): boolean {

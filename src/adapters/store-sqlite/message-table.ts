@@ -1,19 +1,24 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { formatQueueId, type QueueId } from "../../core/queue/message.ts";
 import { DuePageWriter, type DuePage } from "../../core/queue/due-page.ts";
-import type { BatchRecord } from "./batch.ts";
 import type { Counts, StoredContent, StoredPage } from "./calls.ts";
-import { isConstraint, isCorrupt, reasonOf } from "./faults.ts";
+import { readAround } from "./damaged-pages.ts";
+import { faultOf, isCorrupt, reasonOf } from "./faults.ts";
+import { LiveSegments } from "./live-segments.ts";
+import { prepareMail } from "./mail-sql.ts";
+import { SEGMENT_OCTETS } from "./segment-log.ts";
+import type { Change, LoggedPut, Position, Unindexed } from "./unindexed.ts";
 
-/** Ids are reserved a minute ahead (1,024 a millisecond), so that the mark is written once a minute and not with every message. */
-const IDS_RESERVED = 60_000 * 1_024;
+/** So much room of segments nobody needs is nothing to worry about. */
+const SLACK_SEGMENTS = 4;
 
 export interface MessageTableOptions {
   readonly contentDirectory: string;
-  readonly queuedMax: number;
+  /** Octets of a segment of the log; throws where they cannot be read. */
+  readonly readLog: (segment: number, at: number, octets: number) => Buffer;
   readonly capturedMax: number;
   readonly report: (text: string) => void;
 }
@@ -30,45 +35,85 @@ type IndexRow = readonly [
   begun: number,
 ];
 
+type ContentRow = readonly [
+  sizeOctets: number,
+  dotLines: number,
+  file: string | null,
+  segment: number | null,
+  at: number,
+  checksum: number,
+];
+
+type DeletedRow = readonly [
+  sizeOctets: number,
+  captured: number,
+  file: string | null,
+  attempts: number,
+  segment: number | null,
+];
+
+interface Figures extends Counts {
+  readonly highest: number;
+  readonly indexed: Position;
+  readonly live: LiveSegments | null;
+}
+
 /** The tables of mail: message, content, outcome, quarantine. Synchronous; the caller begins and ends transactions. */
 export class MessageTable {
   readonly #options: MessageTableOptions;
-  readonly #sql: ReturnType<typeof prepareAll>;
+  readonly #sql: ReturnType<typeof prepareMail>;
   #queued = 0;
   #captured = 0;
   #octets = 0;
-  #reserved: number;
   #highest: number;
+  #indexed: Position;
+  #live: LiveSegments | null;
   #filesGone: string[] = [];
-  #before = { queued: 0, captured: 0, octets: 0, reserved: 0, highest: 0 };
+  #before: Figures;
 
   constructor(db: DatabaseSync, options: MessageTableOptions) {
     this.#options = options;
-    this.#sql = prepareAll(db);
-    this.#reserved = Number(this.#sql.readMark.get()?.[0] ?? 0);
-    this.#highest = this.#reserved;
+    this.#sql = prepareMail(db);
+    this.#highest = this.#counter("queue-id");
+    this.#indexed = { segment: this.#counter("log-segment"), at: this.#counter("log-at") };
+    this.#live = this.#readLive();
     this.#count();
+    this.#before = this.#figures();
   }
 
-  /** No id above it was ever kept. */
+  /** No id above it was kept, as far as the log is indexed. */
   get highestQueueId(): number {
     return this.#highest;
   }
 
+  /** Up to where the log is in the tables. */
+  get indexed(): Position {
+    return this.#indexed;
+  }
+
+  get queued(): number {
+    return this.#queued;
+  }
+
+  has(id: number): boolean {
+    return this.#sql.has.get(id) !== undefined;
+  }
+
   /** Remembers the figures, for `undo`. */
   begin(): void {
-    const { queued, captured, octets } = this.counts();
-    this.#before = { queued, captured, octets, reserved: this.#reserved, highest: this.#highest };
+    this.#before = this.#figures();
     this.#filesGone = [];
   }
 
   /** The transaction was rolled back: the figures are again what they were. */
   undo(): void {
-    this.#queued = this.#before.queued;
-    this.#captured = this.#before.captured;
-    this.#octets = this.#before.octets;
-    this.#reserved = this.#before.reserved;
-    this.#highest = this.#before.highest;
+    const { queued, captured, octets, highest, indexed, live } = this.#before;
+    this.#queued = queued;
+    this.#captured = captured;
+    this.#octets = octets;
+    this.#highest = highest;
+    this.#indexed = indexed;
+    this.#live = live;
     this.#filesGone = [];
   }
 
@@ -77,38 +122,39 @@ export class MessageTable {
     return this.#filesGone;
   }
 
-  put(record: BatchRecord & { kind: "put" }): "put" | "full" | "duplicate" {
-    if (this.#queued >= this.#options.queuedMax) return "full";
-    const { id, envelope, content, sizeOctets } = record;
-    try {
-      const { file, acceptedAt, host } = record;
-      this.#sql.insert.run(id, envelope, crc32(envelope), sizeOctets, record.dotLines ? 1 : 0, file, acceptedAt, host);
-    } catch (error) {
-      if (isConstraint(error)) return "duplicate";
-      throw error;
+  /** Takes what the log has up to `position` into the tables. `highest` is the highest id in it. */
+  index(unindexed: Unindexed, position: Position, highest: number): void {
+    for (const [id, change] of unindexed.entries()) {
+      if (change.put) this.#insert(id, change.put);
+      if (change.removed) this.#delete(id);
+      else if (change.settled) this.#settle(id, change);
+      if (change.begun > 0 && !change.removed) this.#sql.begin.run(change.begun, id);
     }
-    // What quarantine left behind of an earlier message does not exist under this id: ids are given once.
-    if (content) this.#sql.insertContent.run(id, crc32(content), content);
-    if (id > this.#reserved) this.#reserve(id);
-    this.#highest = Math.max(this.#highest, id);
-    this.#queued++;
-    this.#octets += sizeOctets;
-    return "put";
+    if (highest > this.#highest) this.#sql.writeCounter.run("queue-id", highest);
+    this.#highest = Math.max(this.#highest, highest);
+    this.#sql.writeCounter.run("log-segment", position.segment);
+    this.#sql.writeCounter.run("log-at", position.at);
+    this.#indexed = position;
   }
 
-  settle(record: BatchRecord & { kind: "settle" }): void {
-    const { id, disposition, outcomes } = record;
-    if (disposition === "remove") {
-      this.#delete(id);
-      return;
-    }
-    const attempts = outcomes.length > 0 ? 1 : 0;
-    const { dueAt, triedAt } = record;
+  #insert(id: number, put: LoggedPut): void {
+    const { segment, sizeOctets, file, acceptedAt, host, envelopeChecksum } = put;
+    const envelope = this.#options.readLog(segment, put.envelopeAt, put.envelopeOctets);
+    const place =
+      file === null ? ([segment, put.contentAt, put.contentChecksum] as const) : ([null, null, null] as const);
+    const dots = put.dotLines ? 1 : 0;
+    this.#sql.insert.run(id, envelope, envelopeChecksum, sizeOctets, dots, file, acceptedAt, host, ...place);
+    if (file === null) this.#live?.add(segment, sizeOctets);
+    this.#queued++;
+    this.#octets += sizeOctets;
+  }
+
+  #settle(id: number, { attempts, dueAt, triedAt, outcomes, captured }: Change): void {
     const settled =
       dueAt > 0 ? this.#sql.deferred.run(attempts, dueAt, triedAt, id) : this.#sql.attempted.run(attempts, id);
     if (settled.changes === 0) return;
-    for (const { recipient, text } of outcomes) this.#sql.insertOutcome.run(id, recipient, text);
-    if (disposition === "capture" && this.#sql.capture.run(id).changes > 0) {
+    for (const [recipient, text] of outcomes ?? []) this.#sql.insertOutcome.run(id, recipient, text);
+    if (captured && this.#sql.capture.run(id).changes > 0) {
       this.#queued--;
       this.#captured++;
       this.#trimCaptured();
@@ -118,10 +164,6 @@ export class MessageTable {
   hold(ids: readonly QueueId[], held: boolean): void {
     const statement = held ? this.#sql.hold : this.#sql.release;
     for (const id of ids) statement.run(id);
-  }
-
-  beginAttempt(id: QueueId, faults: number): void {
-    this.#sql.begin.run(faults + 1, id);
   }
 
   /** From the index alone: the pages of envelopes are not touched. Where it is damaged the messages are to be read one by one. */
@@ -170,9 +212,9 @@ export class MessageTable {
   }
 
   content(id: QueueId): StoredContent | null {
-    const row = this.#sql.contentHead.get(id) as unknown as [string | null, number, number] | undefined;
+    const row = this.#sql.contentHead.get(id) as unknown as ContentRow | undefined;
     if (!row) return null;
-    const [file, sizeOctets, dots] = row;
+    const [sizeOctets, dots, file, segment, at, checksum] = row;
     const dotLines = dots !== 0;
     try {
       if (file !== null) {
@@ -181,14 +223,49 @@ export class MessageTable {
         this.quarantine(id, `its file ${file} has ${size} octets and should have ${sizeOctets}`);
         return null;
       }
-      const content = this.#sql.content.get(id) as unknown as [Uint8Array, number] | undefined;
-      if (content && crc32(content[0]) === content[1]) return { kind: "memory", octets: content[0], dotLines };
-      this.quarantine(id, content ? "its content does not match its checksum" : "its content is missing");
+      const octets =
+        segment === null ? this.#contentRow(id) : checked(this.#options.readLog(segment, at, sizeOctets), checksum);
+      if (octets) return { kind: "memory", octets, dotLines };
+      this.quarantine(id, octets === null ? "its content does not match its checksum" : "its content is missing");
     } catch (error) {
-      if (file === null && !isCorrupt(error)) throw error;
+      if (faultOf(error) === "busy" || (file === null && segment === null && !isCorrupt(error))) throw error;
       this.quarantine(id, `its content cannot be read: ${reasonOf(error)}`);
     }
     return null;
+  }
+
+  /** Null where it does not match its checksum, undefined where there is none. */
+  #contentRow(id: number): Uint8Array | null | undefined {
+    const row = this.#sql.content.get(id) as unknown as [Uint8Array, number] | undefined;
+    return row && checked(row[0], row[1]);
+  }
+
+  /** Segments before `segment` that no message needs, of those named. */
+  deadSegments(segments: readonly number[]): number[] {
+    const live = this.#live;
+    return live === null ? [] : segments.filter((one) => one < this.#indexed.segment && !live.has(one));
+  }
+
+  /**
+   * The segment that should be emptied next, of so many that are there; null while what nobody needs takes less room than what
+   * messages need and `SLACK_SEGMENTS` together.
+   */
+  sparseSegment(segments: number): number | null {
+    const octets = this.#live?.octets ?? 0;
+    if (segments * SEGMENT_OCTETS <= 2 * octets + SLACK_SEGMENTS * SEGMENT_OCTETS) return null;
+    return this.#live?.least(this.#indexed.segment) ?? null;
+  }
+
+  /** Takes content of up to `messagesMax` messages out of a segment into the table, so that the segment can go. */
+  moveContent(segment: number, messagesMax: number): void {
+    for (const row of this.#sql.inSegment.all(segment, messagesMax) as unknown as number[][]) {
+      const [id = 0, sizeOctets = 0] = row;
+      const content = this.content(id as QueueId);
+      if (content?.kind !== "memory") continue;
+      this.#sql.insertContent.run(id, crc32(content.octets), content.octets);
+      this.#sql.moved.run(id);
+      this.#live?.remove(segment, sizeOctets);
+    }
   }
 
   counts(): Counts {
@@ -197,10 +274,23 @@ export class MessageTable {
 
   quarantine(id: QueueId, reason: string): void {
     this.#sql.quarantine.run(reason, id);
-    const row = this.#sql.delete.get(id) as unknown as [number, number] | undefined;
-    if (!row) return;
-    this.#forget(row[0], row[1] !== 0);
+    const head = this.#sql.contentHead.get(id) as unknown as ContentRow | undefined;
+    const row = this.#sql.delete.get(id) as unknown as DeletedRow | undefined;
+    if (!row || !head) return;
+    const [sizeOctets, , , segment, at] = head;
+    // The segment will go: what can be read of the content is kept here.
+    if (segment !== null) this.#rescue(id, segment, at, sizeOctets);
+    this.#forget(row);
     this.#options.report(`message ${formatQueueId(id)} is quarantined: ${reason}`);
+  }
+
+  #rescue(id: number, segment: number, at: number, octets: number): void {
+    try {
+      const content = this.#options.readLog(segment, at, octets);
+      this.#sql.insertContent.run(id, crc32(content), content);
+    } catch {
+      // There is nothing to keep.
+    }
   }
 
   /** The names of every file of content that a row still needs. */
@@ -208,31 +298,49 @@ export class MessageTable {
     return new Set(this.#sql.files.all().map((row) => String(row[0])));
   }
 
-  /** Lowers the mark of reserved ids to what was used: for a clean end. */
-  settleMark(): void {
-    if (this.#highest < this.#reserved) this.#sql.writeMark.run(this.#highest);
+  #counter(name: string): number {
+    return Number(this.#sql.readCounter.get(name)?.[0] ?? 0);
   }
 
-  #reserve(id: number): void {
-    this.#reserved = Math.min(id + IDS_RESERVED, Number.MAX_SAFE_INTEGER);
-    this.#sql.writeMark.run(this.#reserved);
+  #figures(): Figures {
+    const { queued, captured, octets } = this.counts();
+    return {
+      queued,
+      captured,
+      octets,
+      highest: this.#highest,
+      indexed: this.#indexed,
+      live: this.#live?.copy() ?? null,
+    };
+  }
+
+  /** Null where the index of segments is damaged: none of them is given up then. */
+  #readLive(): LiveSegments | null {
+    try {
+      return new LiveSegments(this.#sql.live.all() as unknown as [number, number, number][]);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      this.#options.report(`the index of segments is damaged, and none is given up: ${reasonOf(error)}`);
+      return null;
+    }
   }
 
   #delete(id: number): boolean {
-    const row = this.#sql.delete.get(id) as unknown as [number, number, string | null, number] | undefined;
+    const row = this.#sql.delete.get(id) as unknown as DeletedRow | undefined;
     if (!row) return false;
-    const [size, captured, file, attempts] = row;
-    if (file === null) this.#sql.deleteContent.run(id);
-    else this.#filesGone.push(file);
+    const [, , file, attempts, segment] = row;
+    if (file !== null) this.#filesGone.push(file);
+    else if (segment === null) this.#sql.deleteContent.run(id);
     if (attempts > 0) this.#sql.deleteOutcomes.run(id);
-    this.#forget(size, captured !== 0);
+    this.#forget(row);
     return true;
   }
 
-  #forget(sizeOctets: number, captured: boolean): void {
-    if (captured) this.#captured--;
+  #forget([sizeOctets, captured, , , segment]: DeletedRow): void {
+    if (captured !== 0) this.#captured--;
     else this.#queued--;
     this.#octets -= sizeOctets;
+    if (segment !== null) this.#live?.remove(segment, sizeOctets);
   }
 
   #trimCaptured(): void {
@@ -268,50 +376,9 @@ export class MessageTable {
     return { ids, text: `[${text}]` };
   }
 
-  /** Reads row by row where a page is damaged, and goes on behind it. */
   #loadAround(from: number, limit: number): Row[] {
-    const rows: Row[] = [];
-    for (let at = from; rows.length < limit;) {
-      try {
-        const row = this.#sql.load.all(at, 1)[0] as unknown as Row | undefined;
-        if (!row) break;
-        rows.push(row);
-        at = row[0] + 1;
-      } catch (error) {
-        if (!isCorrupt(error)) throw error;
-        const next = this.#readableFrom(at);
-        this.#options.report(`a damaged page hides the messages with ids from ${at} to ${next - 1}`);
-        at = next;
-      }
-    }
-    return rows;
-  }
-
-  /** The smallest id above `damaged`, at which reading fails, from which on it works; found by doubling, then by halving. */
-  #readableFrom(damaged: number): number {
-    let low = damaged;
-    let high = damaged + 1;
-    for (let step = 1; this.#isDamaged(high); step *= 2) {
-      if (high === Number.MAX_SAFE_INTEGER) return high;
-      low = high;
-      high = Math.min(high + step, Number.MAX_SAFE_INTEGER);
-    }
-    while (high - low > 1) {
-      const middle = low + Math.floor((high - low) / 2);
-      if (this.#isDamaged(middle)) low = middle;
-      else high = middle;
-    }
-    return high;
-  }
-
-  #isDamaged(id: number): boolean {
-    try {
-      this.#sql.load.all(id, 1);
-      return false;
-    } catch (error) {
-      if (isCorrupt(error)) return true;
-      throw error;
-    }
+    const load = (at: number): Row | undefined => this.#sql.load.all(at, 1)[0] as unknown as Row | undefined;
+    return readAround(load, from, limit, this.#options.report);
   }
 
   #count(): void {
@@ -331,50 +398,6 @@ export class MessageTable {
   }
 }
 
-const ROW = "id, envelope, checksum, size_octets, attempts, held";
-
-function prepareAll(db: DatabaseSync) {
-  const prepare = (sql: string): StatementSync & { get(...v: never[]): unknown } => {
-    const statement = db.prepare(sql);
-    statement.setReturnArrays(true);
-    return statement;
-  };
-  return {
-    insert: prepare(
-      `INSERT INTO message (id, envelope, checksum, size_octets, dot_lines, file, accepted_at, host)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    insertContent: prepare("INSERT OR REPLACE INTO content (id, checksum, octets) VALUES (?, ?, ?)"),
-    delete: prepare("DELETE FROM message WHERE id = ? RETURNING size_octets, captured, file, attempts"),
-    deleteContent: prepare("DELETE FROM content WHERE id = ?"),
-    deleteOutcomes: prepare("DELETE FROM outcome WHERE message = ?"),
-    attempted: prepare("UPDATE message SET attempts = attempts + ?, begun = 0 WHERE id = ?"),
-    deferred: prepare("UPDATE message SET attempts = attempts + ?, begun = 0, due_at = ?, tried_at = ? WHERE id = ?"),
-    begin: prepare("UPDATE message SET begun = ? WHERE id = ?"),
-    due: prepare(
-      `SELECT id, accepted_at, due_at, tried_at, host, held, begun FROM message INDEXED BY message_due
-       WHERE captured = 0 AND id > ? ORDER BY id LIMIT ?`,
-    ),
-    insertOutcome: prepare("INSERT OR REPLACE INTO outcome (message, recipient, outcome) VALUES (?, ?, ?)"),
-    outcomes: prepare("SELECT message, outcome FROM outcome WHERE message BETWEEN ? AND ? ORDER BY message, recipient"),
-    capture: prepare("UPDATE message SET captured = 1 WHERE id = ? AND captured = 0"),
-    oldestCaptured: prepare("SELECT id FROM message WHERE captured = 1 ORDER BY id LIMIT ?"),
-    hold: prepare("UPDATE message SET held = 1 WHERE id = ?"),
-    release: prepare("UPDATE message SET held = 0, begun = 0 WHERE id = ?"),
-    load: prepare(`SELECT ${ROW} FROM message WHERE id >= ? AND captured = 0 ORDER BY id LIMIT ?`),
-    captured: prepare(`SELECT ${ROW} FROM message WHERE id < ? AND captured = 1 ORDER BY id DESC LIMIT ?`),
-    find: prepare(`SELECT ${ROW} FROM message WHERE id = ?`),
-    contentHead: prepare("SELECT file, size_octets, dot_lines FROM message WHERE id = ?"),
-    content: prepare("SELECT octets, checksum FROM content WHERE id = ?"),
-    quarantine: prepare(
-      "INSERT OR REPLACE INTO quarantine (id, reason, envelope, file) SELECT id, ?, envelope, file FROM message WHERE id = ?",
-    ),
-    files: prepare(
-      "SELECT file FROM message WHERE file IS NOT NULL UNION ALL SELECT file FROM quarantine WHERE file IS NOT NULL",
-    ),
-    countQueued: prepare("SELECT count(*), total(size_octets) FROM message INDEXED BY message_due WHERE captured = 0"),
-    countCaptured: prepare("SELECT count(*), total(size_octets) FROM message WHERE captured = 1"),
-    readMark: prepare("SELECT value FROM counter WHERE name = 'queue-id'"),
-    writeMark: prepare("INSERT OR REPLACE INTO counter (name, value) VALUES ('queue-id', ?)"),
-  };
+function checked(octets: Uint8Array, checksum: number): Uint8Array | null {
+  return crc32(octets) === checksum ? octets : null;
 }

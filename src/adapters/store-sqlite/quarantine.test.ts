@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { rmSync, truncateSync, unlinkSync } from "node:fs";
+import { readdirSync, rmSync, truncateSync, unlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
+import { crc32 } from "node:zlib";
 import type { QueueId } from "../../core/queue/message.ts";
 import { makeDirectory, openTestStore } from "../../../tests/contracts/open-store.ts";
 import { DONE, sampleMessage, sampleOutcome, textContent } from "../../../tests/contracts/sample-message.ts";
+import { readSegment } from "./segment-log.ts";
 import type { Store } from "./store.ts";
 
 const directories: string[] = [];
@@ -69,8 +71,23 @@ test("load() puts an envelope that is not ours into quarantine", async () => {
   assert.deepEqual(await idsOf(store), [2]);
 });
 
-test("content() puts a message with flipped bits, or without its content, into quarantine", async () => {
+/** Makes the content of a closed store what versions without a log had: rows of a table. */
+function moveIntoTable(directory: string): void {
+  const db = new DatabaseSync(join(directory, "relaykeeper.db"));
+  const insert = db.prepare("INSERT INTO content (id, checksum, octets) VALUES (?, ?, ?)");
+  for (const row of db.prepare("SELECT id, segment, content_at, size_octets FROM message").all()) {
+    const { id, segment, content_at: at, size_octets: octets } = row as Record<string, number>;
+    const content = readSegment(join(directory, "segments"), segment ?? 0, at ?? 0, octets ?? 0);
+    insert.run(id ?? 0, crc32(content), content);
+  }
+  db.exec("UPDATE message SET segment = NULL, content_at = NULL, content_checksum = NULL");
+  db.close();
+  for (const name of readdirSync(join(directory, "segments"))) unlinkSync(join(directory, "segments", name));
+}
+
+test("content() puts a message with flipped bits, or without its content, into quarantine: in the table", async () => {
   const directory = await filled(4);
+  moveIntoTable(directory);
   damage(
     directory,
     "UPDATE content SET octets = CAST(replace(CAST(octets AS TEXT), 'xxx', 'xxy') AS BLOB) WHERE id = 2",
@@ -88,6 +105,32 @@ test("content() puts a message with flipped bits, or without its content, into q
   ]);
   assert.deepEqual(await idsOf(store), [1, 4]);
   assert.deepEqual(await store.spool.put(sampleMessage(5)), DONE);
+});
+
+test("content() puts a message with flipped bits, or without its content, into quarantine: in the log", async () => {
+  const directory = await filled(4);
+  const [name = ""] = readdirSync(join(directory, "segments"));
+  const segment = join(directory, "segments", name);
+  const db = new DatabaseSync(join(directory, "relaykeeper.db"));
+  const row = db.prepare("SELECT content_at FROM message WHERE id = 2").get();
+  db.exec("UPDATE message SET segment = 999 WHERE id = 3");
+  db.close();
+  const file = await open(segment, "r+");
+  await file.write("y", Number(row?.["content_at"]) + 1_000);
+  await file.close();
+  const { store, reports } = await reopened(directory);
+  assert.deepEqual(await idsOf(store), [1, 2, 3, 4]);
+  assert.equal((await store.spool.check()).length, 2);
+  assert.equal(await store.spool.content(2 as QueueId), null);
+  assert.equal(await store.spool.content(3 as QueueId), null);
+  assert.ok(await store.spool.content(4 as QueueId));
+  assert.equal(reports[0], "message Q2 is quarantined: its content does not match its checksum");
+  assert.match(reports[1] ?? "", /^message Q3 is quarantined: its content cannot be read: ENOENT/);
+  assert.deepEqual(await idsOf(store), [1, 4]);
+  const quarantine = new DatabaseSync(join(directory, "relaykeeper.db"), { readOnly: true });
+  const kept = quarantine.prepare("SELECT length(octets) AS octets FROM content WHERE id = 2").get();
+  quarantine.close();
+  assert.equal(kept?.["octets"], 2_000, "what is damaged is kept for inspection, though its segment will go");
 });
 
 test("content() puts a message into quarantine whose file is gone or cut short", async () => {

@@ -56,6 +56,11 @@ const MIGRATIONS: readonly string[] = [
    ALTER TABLE message ADD COLUMN tried_at INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE message ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
    CREATE INDEX message_due ON message (id, accepted_at, due_at, tried_at, host, held, begun, size_octets) WHERE captured = 0;`,
+  // Content is in the log, at `content_at` of `segment`; in the table `content` where there is no segment and no file.
+  `ALTER TABLE message ADD COLUMN segment INTEGER;
+   ALTER TABLE message ADD COLUMN content_at INTEGER;
+   ALTER TABLE message ADD COLUMN content_checksum INTEGER;
+   CREATE INDEX message_segment ON message (segment, size_octets) WHERE segment IS NOT NULL;`,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -55,7 +55,7 @@ export class SqliteSpool implements Spool {
   }
 
   begin(id: QueueId, faults: number): Promise<void> {
-    return this.#thread.call("begin", id, faults);
+    return this.#thread.begin(id, faults);
   }
 
   due(after: number, limit: number): Promise<DuePage> {
@@ -96,7 +96,8 @@ export class SqliteSpool implements Spool {
     return this.#thread.call("counts");
   }
 
-  check(): Promise<readonly string[]> {
+  async check(): Promise<readonly string[]> {
+    await this.counts(); // takes the log into the tables, which the check reads
     return this.#check();
   }
 

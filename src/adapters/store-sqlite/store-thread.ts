@@ -4,7 +4,7 @@ import { err, ok, type Result } from "../../core/base/result.ts";
 import type { AcceptedMessage, QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { Clock, Disposition, SpoolFault } from "../../flows/ports.ts";
-import { callItem, putItem, settleItem, writeBatch, type Item } from "./batch.ts";
+import { beginItem, callItem, putItem, settleItem, writeBatch, type Item } from "./batch.ts";
 import { READS, type BatchAnswer, type Call, type CallName, type Calls, type Request, type Response } from "./calls.ts";
 import { StoreFault } from "./faults.ts";
 import type { SchemaFault } from "./schema.ts";
@@ -17,8 +17,6 @@ const SPARE_OCTETS_MAX = 1_048_576;
 const SPARE_OCTETS = 65_536;
 /** So long what was settled waits for something to go along with: a transaction of its own costs more than it does. */
 const SETTLE_MS = 5;
-/** How long what found no room waits before it is tried again. */
-const RETRY_MS = 1_000;
 
 const PUT_DONE: Result<void, SpoolFault> = ok(undefined);
 
@@ -99,6 +97,10 @@ export class StoreThread {
 
   settle(id: QueueId, outcomes: readonly Outcome[], disposition: Disposition): Promise<void> {
     return this.#add(settleItem(id, outcomes, disposition), null) as Promise<void>;
+  }
+
+  begin(id: QueueId, faults: number): Promise<void> {
+    return this.#add(beginItem(id, faults), null) as Promise<void>;
   }
 
   call<Name extends CallName>(name: Name, ...args: Parameters<Calls[Name]>): Promise<ReturnType<Calls[Name]>> {
@@ -237,26 +239,14 @@ export class StoreThread {
       return;
     }
     const refused = new Map(answer.refused.map((refusal) => [refusal.index, refusal]));
-    const late: Pending[] = [];
     let calls = 0;
     for (const [index, pending] of sent.entries()) {
       const result = pending.call ? answer.results[calls++] : undefined;
       const refusal = refused.get(index);
       if (!refusal) pending.resolve(pending.item.kind === "put" ? PUT_DONE : result);
-      else if (pending.item.kind === "settle") late.push(pending);
       else if (refusal.why === "duplicate") pending.reject(new AssertionFault("a queue id is given once"));
       else this.#fail(pending, refusal.why === "full" ? "full" : "broken", refusal.reason);
     }
-    if (late.length > 0) this.#retry(late);
-  }
-
-  /** What was settled stays settled: without room now, it is written later. */
-  #retry(late: readonly Pending[]): void {
-    this.#clock.after(RETRY_MS, () => {
-      for (const pending of late) if (!this.#refuse(pending)) this.#pending.push(pending);
-      this.#pressing = true;
-      this.#flush();
-    });
   }
 
   #lose(reason: string): void {

@@ -64,8 +64,17 @@ test("openStore() takes a queue from before there was an index of what is due", 
   await before.spool.settle(1 as QueueId, [sampleOutcome(0, "deferred")], "keep");
   await before.close();
   const db = new DatabaseSync(join(directory, "relaykeeper.db"));
-  db.exec("DROP INDEX message_due");
-  for (const column of ["accepted_at", "host", "due_at", "tried_at", "begun"]) {
+  db.exec("DROP INDEX message_due; DROP INDEX message_segment");
+  for (const column of [
+    "segment",
+    "content_at",
+    "content_checksum",
+    "accepted_at",
+    "host",
+    "due_at",
+    "tried_at",
+    "begun",
+  ]) {
     db.exec(`ALTER TABLE message DROP COLUMN ${column}`);
   }
   db.exec("PRAGMA user_version = 1");

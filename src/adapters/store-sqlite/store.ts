@@ -41,12 +41,12 @@ export type StoreOpenFault = LockFault | SchemaFault;
 export async function openStore(options: StoreOptions): Promise<Result<Store, StoreOpenFault>> {
   const directory = await prepareDataDirectory(options.dataDirectory);
   if (!directory.ok) return err({ kind: "unusable", reason: directory.error });
-  const { database, content } = directory.value;
+  const { database, content, segments } = directory.value;
   const lock = takeLock(directory.value);
   if (!lock.ok) return lock;
   const { queuedMessages: queuedMax, capturedMessages: capturedMax } = options.limits;
   const started = await StoreThread.start(
-    { file: database, contentDirectory: content, queuedMax, capturedMax },
+    { file: database, contentDirectory: content, logDirectory: segments, queuedMax, capturedMax },
     options.clock,
     options.report,
   );
@@ -58,7 +58,9 @@ export async function openStore(options: StoreOptions): Promise<Result<Store, St
   const files = new ContentFiles(content, (reason) => thread.breakDown(reason));
   let closed: Promise<void> | null = null;
   return ok({
-    spool: new SqliteSpool(thread, files, () => checkDatabase({ file: database, contentDirectory: content })),
+    spool: new SqliteSpool(thread, files, () =>
+      checkDatabase({ file: database, contentDirectory: content, logDirectory: segments }),
+    ),
     policyLog: new SqlitePolicyLog(thread),
     policySnapshots: new PolicySnapshotFile(directory.value, thread),
     uses: new SqliteUseStore(thread),

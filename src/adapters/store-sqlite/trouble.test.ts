@@ -155,19 +155,19 @@ test("put() answers full without room, keeps nothing half, and goes on when ther
   assert.deepEqual(await store.spool.check(), []);
 });
 
-test("put() answers broken after a sync that failed, for good, and what was promised is there", async (context) => {
+test("put() answers broken after a write or a sync of the log that failed, for good, and what was promised is there", async (context) => {
   if (spawnSync("strace", ["-V"]).status !== 0) {
     context.skip("strace is not installed");
     return;
   }
   const directory = newDirectory();
-  const inject = "inject=fsync,fdatasync:error=EIO:when=60+";
+  const inject = "inject=pwrite64,pwritev:error=EIO:when=60+";
   const traced = [
     "-f",
     "-o",
     "/dev/null",
     "-e",
-    "trace=fsync,fdatasync",
+    "trace=pwrite64,pwritev",
     "-e",
     inject,
     process.execPath,

@@ -1,22 +1,26 @@
 /**
- * The store thread: the only one that has the database open for writing. It takes batches from its port, commits each, answers,
- * and looks after the write-ahead log when nothing waits.
+ * The store thread: the only one that has log and database open for writing. It takes batches from its port, writes each, answers,
+ * and tidies up when nothing waits.
  */
 import { readdirSync, unlinkSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { Engine } from "./engine.ts";
 import { MessageTable } from "./message-table.ts";
+import { recover } from "./recover.ts";
 import { RecordTables } from "./record-tables.ts";
-import { reasonOf } from "./faults.ts";
+import { faultOf, reasonOf } from "./faults.ts";
 import { openDatabase } from "./schema.ts";
+import { SegmentLog } from "./segment-log.ts";
 import type { BatchAnswer, Request, Response } from "./calls.ts";
 
 /** What the main thread tells its store thread at start. */
 export interface WorkerOptions {
   readonly file: string;
   readonly contentDirectory: string;
+  readonly logDirectory: string;
   readonly queuedMax: number;
   readonly capturedMax: number;
 }
@@ -27,16 +31,17 @@ const QUIET_MS = 100;
 class StoreWorker {
   readonly #port: MessagePort;
   readonly #engine: Engine;
-  readonly #contentDirectory: string;
+  readonly #log: SegmentLog;
   readonly #unlinking = new Set<Promise<void>>();
+  #preparing: Promise<void> | null = null;
   readonly #quiet: NodeJS.Timeout;
   #broken = false;
 
-  constructor(port: MessagePort, engine: Engine, contentDirectory: string) {
+  constructor(port: MessagePort, engine: Engine, log: SegmentLog) {
     this.#port = port;
     this.#engine = engine;
-    this.#contentDirectory = contentDirectory;
-    this.#quiet = setTimeout(() => this.#tidy(), QUIET_MS);
+    this.#log = log;
+    this.#quiet = setTimeout(() => this.#tidy(true), QUIET_MS);
     port.on("message", (request: Request) => this.#take(request));
   }
 
@@ -48,28 +53,46 @@ class StoreWorker {
     const answer = this.#engine.execute(request.batch, request.length, request.calls);
     if (answer.broken !== null) this.#broken = true;
     this.#post({ kind: "answer", batch: request.batch, answer }, [request.batch, ...contentOf(answer)]);
-    if (this.#engine.checkpointDue) this.#tidy();
-    else {
+    if (this.#engine.isTidyDue) this.#tidy(false);
+    this.#removeFiles();
+    this.#prepare();
+    this.#quiet.refresh();
+  }
+
+  #tidy(isQuiet: boolean): void {
+    if (this.#broken) return;
+    try {
+      this.#engine.tidy(isQuiet);
       this.#removeFiles();
-      this.#quiet.refresh();
+      this.#prepare();
+      if (this.#engine.isUntidy) this.#quiet.refresh();
+    } catch (error) {
+      this.#break(error);
     }
   }
 
-  #tidy(): void {
-    if (this.#broken || !this.#engine.untidy) return;
-    try {
-      this.#engine.checkpoint();
-      this.#removeFiles();
-    } catch (error) {
-      this.#broken = true;
-      this.#post({ kind: "broken", reason: reasonOf(error) });
-    }
+  /** Makes the next segment while there is room in the one under way. Without room for it, it is tried again. */
+  #prepare(): void {
+    if (this.#broken || this.#preparing || this.#log.isNextReady) return;
+    this.#preparing = this.#log.prepare().then(
+      () => void (this.#preparing = null),
+      (error: unknown) => {
+        this.#preparing = null;
+        if (faultOf(error) === "broken") this.#break(error);
+      },
+    );
+  }
+
+  #break(error: unknown): void {
+    this.#broken = true;
+    this.#post({ kind: "broken", reason: reasonOf(error) });
   }
 
   /** A file that cannot be removed now is removed at the next start. */
   #removeFiles(): void {
-    for (const name of this.#engine.takeFilesGone()) {
-      const gone = unlink(join(this.#contentDirectory, name)).catch(() => undefined);
+    if (this.#broken) return;
+    for (const path of this.#engine.takeFilesGone()) {
+      const gone = unlink(path).catch(() => undefined);
       this.#unlinking.add(gone);
       void gone.then(() => this.#unlinking.delete(gone));
     }
@@ -77,6 +100,7 @@ class StoreWorker {
 
   async #close(): Promise<void> {
     clearTimeout(this.#quiet);
+    await this.#preparing;
     try {
       if (!this.#broken) this.#engine.close();
     } catch (error) {
@@ -102,29 +126,44 @@ function contentOf(answer: BatchAnswer): ArrayBuffer[] {
   return buffers;
 }
 
-/** Removes what a crash left behind: files of content that no row names. */
+/** Removes what a crash left behind: files of content that no message names. */
 function removeLeftovers(contentDirectory: string, needed: ReadonlySet<string>): void {
   for (const name of readdirSync(contentDirectory)) if (!needed.has(name)) unlinkSync(join(contentDirectory, name));
 }
 
-function start(port: MessagePort, options: WorkerOptions): void {
+async function openEngine(db: DatabaseSync, options: WorkerOptions, port: MessagePort): Promise<void> {
+  const { contentDirectory, logDirectory, queuedMax } = options;
   const post = (response: Response): void => port.postMessage(response);
+  const report = (text: string): void => post({ kind: "report", text });
+  const readLog = (segment: number, at: number, octets: number): Buffer => log.read(segment, at, octets);
+  const messages = new MessageTable(db, { ...options, readLog, report });
+  const log = new SegmentLog(logDirectory, messages.indexed);
+  const { unindexed, highest } = recover(logDirectory, messages, report);
+  const needed = messages.files();
+  for (const [, { put }] of unindexed.entries()) if (put?.file) needed.add(put.file);
+  removeLeftovers(contentDirectory, needed);
+  await log.prepare().catch((error: unknown) => {
+    if (faultOf(error) === "broken") throw error;
+  });
+  const records = new RecordTables(db);
+  const engine = new Engine({ db, log, unindexed, messages, records, contentDirectory, queuedMax, highest });
+  engine.tidy(true);
+  new StoreWorker(port, engine, log);
+  post({ kind: "ready", highestQueueId: highest });
+}
+
+async function start(port: MessagePort, options: WorkerOptions): Promise<void> {
   const db = openDatabase(options.file);
   if (!db.ok) {
-    post(db.error);
+    port.postMessage(db.error satisfies Response);
     return;
   }
   try {
-    const report = (text: string): void => post({ kind: "report", text });
-    const messages = new MessageTable(db.value, { ...options, report });
-    removeLeftovers(options.contentDirectory, messages.files());
-    const engine = new Engine(db.value, messages, new RecordTables(db.value), () => performance.now());
-    new StoreWorker(port, engine, options.contentDirectory);
-    post({ kind: "ready", highestQueueId: messages.highestQueueId });
+    await openEngine(db.value, options, port);
   } catch (error) {
-    post({ kind: "unusable", reason: reasonOf(error) });
+    port.postMessage({ kind: "unusable", reason: reasonOf(error) } satisfies Response);
     db.value.close();
   }
 }
 
-if (parentPort) start(parentPort, workerData as WorkerOptions);
+if (parentPort) void start(parentPort, workerData as WorkerOptions);
