@@ -38,6 +38,7 @@ const RUNNERS: Readonly<Record<ClientVerb, () => Promise<Runner>>> = {
   "user remove": simple((verbs) => verbs.removeUser),
   "user list": simple((verbs) => verbs.listUsers),
   "store check": simple((verbs) => verbs.checkStore),
+  backup: simple((verbs) => verbs.backUp),
   wrksmtple: simple((verbs) => verbs.printScreen),
   wrkactjob: simple((verbs) => verbs.printScreen),
   wrksmtpq: simple((verbs) => verbs.printScreen),

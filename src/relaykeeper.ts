@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { Backups } from "./backup.ts";
 import type { Config } from "./config.ts";
 import { isBug } from "./core/base/assert.ts";
 import type { Limits } from "./core/base/limits.ts";
@@ -93,9 +94,8 @@ export async function assemble(config: Config, around: Surroundings): Promise<Re
       clock,
       onFault: (text) => log.error(text),
     });
-    return ok(
-      await furnish({ config, around, store, sealingKey: key.value, certificates: certificates.value, journal }),
-    );
+    const parts = { store, sealingKey: key.value, certificates: certificates.value, journal };
+    return ok(await furnish({ config, around, ...parts, backups: new Backups({ dataDirectory, store, journal }) }));
   } catch (fault) {
     return await letGo(fault instanceof Error ? fault.message : String(fault));
   }
@@ -108,11 +108,12 @@ interface Furniture {
   readonly sealingKey: Uint8Array;
   readonly certificates: Certificates;
   readonly journal: ClosableJournal;
+  readonly backups: Backups;
 }
 
 /** What is opened is put together; nothing runs yet. */
 async function furnish(parts: Furniture): Promise<Relaykeeper> {
-  const { config, around, store, certificates, journal } = parts;
+  const { config, around, store, certificates, journal, backups } = parts;
   const { delivery, hostname } = config;
   const limits = withinMemory(config.limits, memoryOctets());
   const clock = systemClock;
@@ -246,6 +247,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
   const control = new ControlServer({
     operations,
     checkStore: () => store.spool.check(),
+    backup: (directory, withKey) => backups.make(directory, withKey),
     serveSession: (stream: Duplex) => listeners.serveStream(stream),
     onFault: (fault, request) => {
       around.log.error(`${request}: ${describe(fault)}`);
@@ -266,6 +268,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     server,
     listeners,
     control,
+    backups,
     operations,
   });
 }
@@ -288,6 +291,7 @@ interface HouseParts {
   readonly server: Server;
   readonly listeners: SmtpListeners;
   readonly control: ControlServer;
+  readonly backups: Backups;
   readonly operations: Operations;
 }
 
@@ -326,6 +330,7 @@ class House implements Relaykeeper {
   }
 
   async stop(): Promise<void> {
+    this.#parts.backups.stop();
     const { server, control, deliverer, use, snapshots, recorder, journal, store } = this.#parts;
     await server.stop(OPERATOR, STOP_DEADLINE_MS);
     await control.close();

@@ -119,6 +119,16 @@ export interface ContentWriter {
   abort(): Promise<void>;
 }
 
+/** What came of a copy of the whole store. */
+export interface StoreBackup {
+  /** Of the queue and the capture box. */
+  readonly messages: number;
+  /** Those of them whose content cannot be read. */
+  readonly damaged: number;
+  /** The key that opens sealed passwords is in it. */
+  readonly withKey: boolean;
+}
+
 // --- durable: evidence ------------------------------------------------------------------------------------------------
 
 /**

@@ -12,6 +12,7 @@ import { message } from "../../core/cl/messages.ts";
 import { addUser, listUsers, removeUser } from "../../flows/manage-users.ts";
 import { runCommand, runScript, type CommandResult } from "../../flows/operate.ts";
 import type { Operations } from "../../flows/operations.ts";
+import type { StoreBackup } from "../../flows/ports.ts";
 import { applyPolicy, checkPolicyFile, diffPolicyFile } from "../../flows/policy-file.ts";
 import { showMessage } from "../../flows/show-message.ts";
 import { showStatus } from "../../flows/show-status.ts";
@@ -21,6 +22,8 @@ export interface ControlParts {
   readonly operations: Operations;
   /** Reads the whole store; what is wrong with it, nothing where it is sound. */
   checkStore(): Promise<readonly string[]>;
+  /** Copies the store and the journal into a folder that is made; the fault is a sentence. */
+  backup(directory: string, withKey: boolean): Promise<Result<StoreBackup, string>>;
 }
 
 /** Scripts and policy files: two million entries of some hundred octets each. */
@@ -48,6 +51,9 @@ export function addRoutes(app: FastifyInstance, parts: ControlParts): void {
     );
   });
   post("/v1/store/check", async () => await checkWholeStore(parts));
+  post("/v1/store/backup", async (request, by) => {
+    return await reading(backupBody, request.body, async (body) => await backUp(parts, body, by));
+  });
   addPolicyRoutes(operations, get, post);
   addQueueRoutes(operations, get, post);
   get("/v1/users", async () => await listUsers(operations));
@@ -130,6 +136,8 @@ const explainBody = z.union([
     tls: z.boolean().optional(),
   }),
 ]);
+const PATH_SHOWN_MAX = 300;
+const backupBody = z.strictObject({ directory: z.string().min(1).max(4_096), withKey: z.boolean().optional() });
 const userBody = z.strictObject({ name: z.string().max(1_024), password: z.string().max(4_096) });
 
 async function doCommand(operations: Operations, body: unknown, by: string): Promise<CommandResult> {
@@ -177,6 +185,18 @@ async function checkWholeStore(parts: ControlParts): Promise<CommandResult> {
   const { queued, captured } = await parts.operations.queue.summary();
   const holds = counted(queued + captured, "message");
   return { ok: true, messages: [message("SMR0821", holds)], output: "", value: { sound: true, faults: [] } };
+}
+
+async function backUp(parts: ControlParts, body: z.output<typeof backupBody>, by: string): Promise<CommandResult> {
+  const { directory, withKey } = body;
+  const { journal, now } = parts.operations;
+  journal.record({ kind: "operation", at: now(), by, text: `backup to ${printable(directory, PATH_SHOWN_MAX)}` });
+  const made = await parts.backup(directory, withKey ?? false);
+  if (!made.ok) return { ok: false, messages: [message("SMR0824", made.error)], output: "", value: null };
+  const { messages, damaged } = made.value;
+  const told = [message("SMR0823", directory, counted(messages, "message"))];
+  if (damaged > 0) told.push(message("SMR0825", counted(damaged, "message")));
+  return { ok: true, messages: told, output: "", value: { directory, ...made.value } };
 }
 
 // --- policy -----------------------------------------------------------------------------------------------------------

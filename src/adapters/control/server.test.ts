@@ -105,6 +105,7 @@ before(async () => {
       house.sessions.push([stream, by]);
       stream.write("220 relay.example\r\n");
     },
+    backup: async () => ({ ok: false, error: "no copies here" }),
     memory: house.memory,
     onFault: (fault) => house.faults.push(fault),
   });

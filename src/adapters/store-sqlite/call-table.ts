@@ -1,5 +1,4 @@
-import type { QueueId } from "../../core/queue/message.ts";
-import type { CallName, Calls, StoredContent } from "./calls.ts";
+import type { CallName, Calls } from "./calls.ts";
 import type { MessageTable } from "./message-table.ts";
 import type { RecordTables } from "./record-tables.ts";
 
@@ -9,13 +8,15 @@ export type CallTable = { readonly [Name in CallName]: (...args: readonly unknow
 export function callTable(
   messages: MessageTable,
   records: RecordTables,
-  content: (id: QueueId) => StoredContent | null,
+  engine: Pick<Calls, "content" | "pin" | "unpin">,
 ): CallTable {
   const calls: { readonly [Name in CallName]: Calls[Name] } = {
     due: (after, limit) => messages.due(after, limit),
     load: (after, limit) => messages.load(after, limit),
     find: (id) => messages.find(id),
-    content,
+    content: (id) => engine.content(id),
+    pin: () => engine.pin(),
+    unpin: () => engine.unpin(),
     captured: (before, limit) => messages.captured(before, limit),
     counts: () => messages.counts(),
     hold: (ids, held) => messages.hold(ids, held),

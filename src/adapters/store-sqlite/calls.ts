@@ -54,6 +54,9 @@ export interface Calls {
   remove(ids: readonly QueueId[]): number;
   /** Takes a message that cannot be used out of the queue, and keeps it for inspection. */
   quarantine(id: QueueId, reason: string): void;
+  /** From here on no file goes, until as many `unpin` were called: somebody copies them. */
+  pin(): void;
+  unpin(): void;
   readPolicy(fromVersion: number, limit: number): readonly PolicyRecord[];
   policyHeads(fromVersion: number, limit: number): readonly PolicyHead[];
   /** What tells the record of this version from every other one that could have been in its place; null where there is none. */
@@ -78,6 +81,7 @@ export const READS: ReadonlySet<CallName> = new Set([
   "content",
   "captured",
   "counts",
+  "unpin",
   "readPolicy",
   "policyHeads",
   "policyMark",
@@ -96,6 +100,7 @@ export const MAIL_CALLS: ReadonlySet<CallName> = new Set([
   "hold",
   "remove",
   "quarantine",
+  "pin",
 ]);
 
 /** A call as it travels. */

@@ -57,13 +57,19 @@ export class Engine {
   #crowded = false;
   #filesGone: string[] = [];
   #segmentsGone: string[] = [];
+  /** While there are any, files stay. */
+  #pins = 0;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#log = parts.log;
     this.#unindexed = parts.unindexed;
     this.#messages = parts.messages;
-    this.#calls = callTable(parts.messages, parts.records, (id) => this.#content(id));
+    this.#calls = callTable(parts.messages, parts.records, {
+      content: (id) => this.#content(id),
+      pin: () => void this.#pins++,
+      unpin: () => void this.#pins--,
+    });
     this.#begin = parts.db.prepare("BEGIN");
     this.#commit = parts.db.prepare("COMMIT");
     this.#applied = parts.log.position;
@@ -97,6 +103,7 @@ export class Engine {
    * that needs it: the log has its end, but where there was no room for that.
    */
   takeFilesGone(): readonly string[] {
+    if (this.#pins > 0) return [];
     const gone = this.#segmentsGone;
     this.#segmentsGone = [];
     if (this.#crowded) return gone;
@@ -150,7 +157,7 @@ export class Engine {
         isDurable = this.#checkpoint() || isDurable;
       if (!isDurable) return;
       this.#crowded = false;
-      this.#reclaim();
+      if (this.#pins === 0) this.#reclaim();
     } catch (error) {
       this.#broken ??= reasonOf(error);
       throw error;

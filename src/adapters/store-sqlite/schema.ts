@@ -63,6 +63,10 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX message_segment ON message (segment, size_octets) WHERE segment IS NOT NULL;`,
 ];
 
+/** So much of the file may be free at a start; with more it is made small, where what it holds is no more than this. */
+const FREE_OCTETS_MAX = 64 * 1_048_576;
+const LIVE_OCTETS_MAX = 32 * 1_048_576;
+
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 export type SchemaFault =
@@ -87,10 +91,26 @@ export function openDatabase(file: string): Result<DatabaseSync, SchemaFault> {
       return err({ kind: "newer", version, known: SCHEMA_VERSION });
     }
     for (let step = version; step < SCHEMA_VERSION; step++) migrate(db, step);
+    shrink(db);
     return ok(db);
   } catch (error) {
     if (db?.isOpen) db.close();
     return err({ kind: "unusable", reason: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/**
+ * A long queue leaves a large file of free pages. It is made small where nobody waits for a commit, at start, and only where that is
+ * done in a moment and in little memory. Where it fails the file stays large: nothing depends on it.
+ */
+function shrink(db: DatabaseSync): void {
+  const figure = (name: string): number => Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
+  const [octets, free] = [figure("page_size"), figure("freelist_count")];
+  if (free * octets < FREE_OCTETS_MAX || (figure("page_count") - free) * octets > LIVE_OCTETS_MAX) return;
+  try {
+    db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {
+    // No room for the copy, or a damaged page: what can be read is served as it stands.
   }
 }
 

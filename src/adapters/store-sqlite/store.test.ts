@@ -57,6 +57,25 @@ async function end(child: ChildProcessByStdio<Writable, Readable, null>, signal?
   await exited;
 }
 
+test("what a long queue left of the database is given back at a start, and what is in it stays", async () => {
+  const directory = newDirectory();
+  const first = await openTestStore(directory);
+  await first.spool.put(sampleMessage(1));
+  await first.close();
+  const file = join(directory, "relaykeeper.db");
+  const db = new DatabaseSync(file);
+  db.exec(`CREATE TABLE long_queue (octets BLOB);
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70)
+    INSERT INTO long_queue SELECT zeroblob(1048576) FROM n;
+    DROP TABLE long_queue; PRAGMA wal_checkpoint(TRUNCATE)`);
+  db.close();
+  assert.ok(statSync(file).size > 70_000_000);
+  const store = await open(directory);
+  assert.ok(statSync(file).size < 1_000_000, `${statSync(file).size} octets`);
+  assert.equal((await store.spool.counts()).queued, 1);
+  assert.deepEqual(await store.spool.check(), []);
+});
+
 test("openStore() takes a queue from before there was an index of what is due", async () => {
   const directory = newDirectory();
   const before = await openTestStore(directory);

@@ -2,9 +2,11 @@ import type { Limits } from "../../core/base/limits.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { unreachable } from "../../core/base/assert.ts";
 import type { Clock, PolicyLog, PolicySnapshots, Spool, UserStore, UseStore } from "../../flows/ports.ts";
+import { copyStore, type StoreCopy } from "./backup.ts";
 import { checkDatabase } from "./check.ts";
 import { ContentFiles } from "./content-files.ts";
 import { prepareDataDirectory } from "./data-directory.ts";
+import { reasonOf } from "./faults.ts";
 import { takeLock, type LockFault } from "./lock.ts";
 import { PolicySnapshotFile } from "./policy-snapshot-file.ts";
 import { SqlitePolicyLog, SqliteUserStore, SqliteUseStore } from "./records.ts";
@@ -29,6 +31,11 @@ export interface Store {
   readonly users: UserStore;
   /** No queue id above it was ever kept: new ones start above it (`createQueueIds`). */
   readonly highestQueueId: number;
+  /**
+   * Copies database and content as they are at one moment into `target`, a new folder, while mail flows. Until then no file is
+   * removed. Where it fails, or `signal` gives it up, what is there is of no use.
+   */
+  backup(target: string, signal: AbortSignal): Promise<Result<StoreCopy, string>>;
   /** Why nothing more is taken, or null while all is well. */
   broken(): string | null;
   /** Commits what was handed in, closes the database and lets go of the data directory. */
@@ -66,6 +73,19 @@ export async function openStore(options: StoreOptions): Promise<Result<Store, St
     uses: new SqliteUseStore(thread),
     users: new SqliteUserStore(thread),
     highestQueueId,
+    backup: async (target, signal) => {
+      try {
+        await thread.call("pin");
+      } catch (error) {
+        return err(reasonOf(error));
+      }
+      try {
+        const source = { file: database, contentDirectory: content, logDirectory: segments };
+        return await copyStore({ ...source, target }, signal);
+      } finally {
+        await thread.call("unpin").catch(() => undefined);
+      }
+    },
     broken: () => thread.broken,
     close: () => (closed ??= thread.close().then(() => lock.value.release())),
   });

@@ -134,6 +134,16 @@ export const checkStore: Runner = async (call, caller, relay) => {
   return report(await relay.post("/v1/store/check", {}), call, caller);
 };
 
+/** The relay makes the folder: a name is completed here, where the caller stands. */
+export const backUp: Runner = async (call, caller, relay) => {
+  const directory = resolve(caller.directory, call.operands[0] ?? "");
+  return report(
+    await relay.post("/v1/store/backup", { directory, withKey: call.options.flag("with-key") }),
+    call,
+    caller,
+  );
+};
+
 // --- the printed form of screens --------------------------------------------------------------------------------------
 
 export const printScreen: Runner = async (call, caller, relay) => {

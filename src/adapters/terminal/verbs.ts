@@ -228,6 +228,17 @@ export const VERBS = [
     options: {},
     operands: NONE,
   },
+  {
+    name: "backup",
+    synopsis: "DIR [--with-key]",
+    summary: "Copy the whole data directory of the running relay, as it is at one moment.",
+    help: "Mail flows meanwhile. DIR must not be there; the user that runs the relay makes it, for itself alone. A relay starts on it as on any data directory: queue, capture box, policy, users and journal are those of that moment, and what was delivered since is delivered again.",
+    options: {
+      "with-key": { help: "Take the key along that opens the passwords of *HOSTAUTH: whoever has the copy has them." },
+    },
+    operands: { min: 1, max: 1 },
+    examples: ["relaykeeper backup /var/lib/relaykeeper/backup-monday"],
+  },
   screen("wrksmtple", "WRKSMTPLE", "Work with SMTP list entries."),
   screen("wrkactjob", "WRKACTJOB", "Work with active jobs."),
   screen("wrksmtpq", "WRKSMTPEMM", "Work with the mail queue."),

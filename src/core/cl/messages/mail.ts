@@ -186,6 +186,25 @@ export const MAIL = {
     cause: "What was read is not what was written: the disk, the memory or the file system changed it.",
     recovery: "Stop the relay, keep a copy of the data directory, and restore the last copy that was sound.",
   },
+  SMR0823: {
+    severity: 0,
+    text: "&1 is a copy of the store with &2, and of the journal.",
+    cause:
+      "It is a data directory of one moment. Without --with-key it has not the key that opens the passwords of *HOSTAUTH entries: keep that " +
+      "elsewhere, or enter them again after restoring.",
+  },
+  SMR0824: {
+    severity: 40,
+    text: "No copy of the store was made: &1.",
+    cause: "The folder is made anew by the user that runs the relay, where it may write and where there is room.",
+    recovery: "Name a folder that is not there yet, in one where the relay may write.",
+  },
+  SMR0825: {
+    severity: 30,
+    text: "The content of &1 could not be read. The copy has the rest of them.",
+    cause: "What is damaged here is damaged in the copy.",
+    recovery: "relaykeeper store check names them.",
+  },
   SMR0831: {
     severity: 40,
     text: "The request is not valid: &1",
