@@ -28,7 +28,7 @@ export interface DelivererOptions {
   readonly random: Random;
   readonly spool: Spool;
   readonly transport: Transport;
-  readonly resolver: Resolver;
+  readonly resolver: Pick<Resolver, "mx" | "addresses">;
   readonly cryptography: Pick<Cryptography, "unseal">;
   readonly recorder: DeliveryRecorder;
   readonly composer: ReportComposer;

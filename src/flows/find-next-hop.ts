@@ -32,7 +32,7 @@ export interface OwnHost extends OwnIdentity {
 export interface NextHopOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly resolver: Resolver;
+  readonly resolver: Pick<Resolver, "mx" | "addresses">;
   readonly cryptography: Pick<Cryptography, "unseal">;
   readonly own: OwnHost;
   /** Entries of a list, for *HOSTAUTH and *CLTBIND. */

@@ -263,11 +263,20 @@ export type AddressAnswer =
   | { readonly kind: "none" }
   | { readonly kind: "trouble"; readonly reason: string };
 
+export type TxtAnswer =
+  /** One a record, its strings joined without anything between them (RFC 6376 §3.6.2.2); each octet is one character. Never empty. */
+  | { readonly kind: "texts"; readonly texts: readonly string[] }
+  /** The name exists without TXT. */
+  | { readonly kind: "none" }
+  | { readonly kind: "no-such-domain" }
+  | { readonly kind: "trouble"; readonly reason: string };
+
 export interface Resolver {
   mx(domain: Domain): Promise<MxAnswer>;
   addresses(host: string): Promise<AddressAnswer>;
   /** Whether the DNS list names the client (RFC 5782); `unknown` after its timeout. Answers are cached. */
   listed(client: IpAddress, list: Domain): Promise<"listed" | "not-listed" | "unknown">;
+  txt(name: Domain): Promise<TxtAnswer>;
 }
 
 export interface NextHop {

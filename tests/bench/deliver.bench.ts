@@ -49,7 +49,6 @@ const deliverer = new Deliverer({
   resolver: {
     mx: async () => ({ kind: "no-mx" }),
     addresses: async () => ({ kind: "addresses", addresses: [ipv4(0xc0000209)] }),
-    listed: async () => "unknown",
   },
   cryptography: { unseal: () => null },
   recorder: { outcome: () => {}, operation: () => {} },

@@ -55,16 +55,13 @@ export class FakeTransport implements Transport {
   async close(): Promise<void> {}
 }
 
-export class FakeResolver implements Resolver {
+export class FakeResolver implements Pick<Resolver, "mx" | "addresses"> {
   answers = new Map<string, MxAnswer>();
   async mx(domain: Domain): Promise<MxAnswer> {
     return this.answers.get(domain) ?? { kind: "mx", hosts: [{ preference: 10, host: `mx.${domain}` }] };
   }
   async addresses(): Promise<{ kind: "addresses"; addresses: [ReturnType<typeof ipv4>] }> {
     return { kind: "addresses", addresses: [ipv4(0xc0000209)] };
-  }
-  async listed(): Promise<"unknown"> {
-    return "unknown";
   }
 }
 

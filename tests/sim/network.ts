@@ -104,7 +104,7 @@ export class SimNetwork {
 
   // --- names ------------------------------------------------------------------------------------------------------------
 
-  resolver(life: Life): Resolver {
+  resolver(life: Life): Omit<Resolver, "txt"> {
     const later = <T>(answer: () => T): Promise<T> => {
       const delayMs = this.#chance.delayMs(30, this.#isHealed ? 100 : 10_000);
       return new Promise((resolve) => this.#time.afterIn(life, delayMs, () => resolve(answer())));

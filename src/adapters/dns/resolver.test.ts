@@ -203,6 +203,25 @@ describe("Resolver.addresses()", () => {
   });
 });
 
+describe("Resolver.txt()", () => {
+  it("joins the strings of a record, and tells none, no such domain and trouble apart", async (test) => {
+    const { server, resolver } = await open(test);
+    server.zone.set("TXT s1._domainkey.example.net", [
+      { type: "TXT", ttl: 60, data: ["v=DKIM1; k=rsa; p=MIIB", "IjAN"] },
+      { type: "TXT", ttl: 60, data: ["other"] },
+    ]);
+    server.zone.set("A bare.example", [a("192.0.2.1")]);
+    server.zone.set("TXT broken.example", "SERVFAIL");
+    assert.deepEqual(await resolver.txt(domain("s1._domainkey.example.net")), {
+      kind: "texts",
+      texts: ["v=DKIM1; k=rsa; p=MIIBIjAN", "other"],
+    });
+    assert.equal((await resolver.txt(domain("bare.example"))).kind, "none");
+    assert.equal((await resolver.txt(domain("absent.example"))).kind, "no-such-domain");
+    assert.equal((await resolver.txt(domain("broken.example"))).kind, "trouble");
+  });
+});
+
 describe("Resolver.listed()", () => {
   const list = domain("list.example");
 

@@ -2,7 +2,7 @@ import { Resolver as NodeResolver } from "node:dns/promises";
 import type { MxRecord, RecordWithTtl } from "node:dns";
 import { parseDomain, type Domain } from "../../core/mail/domain.ts";
 import { parseIpAddress, parseIpv4, type IpAddress, type Ipv4Address } from "../../core/mail/ip.ts";
-import type { AddressAnswer, Clock, MxAnswer, Resolver } from "../../flows/ports.ts";
+import type { AddressAnswer, Clock, MxAnswer, Resolver, TxtAnswer } from "../../flows/ports.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { HostsFile } from "./hosts-file.ts";
 import { listName } from "./list-name.ts";
@@ -13,6 +13,10 @@ const TTL_MAX_S = 3_600;
 /** What `node:dns` gives no TTL for: MX answers, and that something is not there (RFC 2308 asks for the SOA's). */
 const MX_TTL_S = 300;
 const NEGATIVE_TTL_S = 60;
+/** Who asks for a TXT record often has just written it. */
+const TXT_TTL_S = 5;
+/** TXT records of a name beyond these say nothing. */
+const TEXTS_MAX = 32;
 /** More hosts of a domain, or addresses of a host, are not tried (RFC 5321 §5.1 asks for at least two). */
 const HOSTS_MAX = 32;
 /** Tries of one question before the deadline. */
@@ -36,7 +40,7 @@ export interface ResolverOptions {
 export type ClosableResolver = Resolver & { close(): void };
 
 type Listed = "listed" | "not-listed" | "unknown";
-type Answer = MxAnswer | AddressAnswer | Listed;
+type Answer = MxAnswer | AddressAnswer | Listed | TxtAnswer;
 /** An answer and for how long; 0 is not kept. */
 interface Found<Kind extends Answer> {
   readonly answer: Kind;
@@ -88,6 +92,11 @@ class DnsResolver implements ClosableResolver {
     return this.#ask<Listed>(`list ${name}`, () => this.#findListed(name), "unknown", this.#options.listTimeoutMs);
   }
 
+  txt(name: Domain): Promise<TxtAnswer> {
+    const late: TxtAnswer = { kind: "trouble", reason: "no answer in time" };
+    return this.#ask(`txt ${name}`, () => this.#findTxt(name), late, this.#options.timeoutMs);
+  }
+
   close(): void {
     this.#dns.cancel();
     this.#listDns.cancel();
@@ -134,6 +143,19 @@ class DnsResolver implements ClosableResolver {
       const code = codeOf(error);
       if (code === "ENODATA") return { answer: { kind: "no-mx" }, ttlSeconds: NEGATIVE_TTL_S };
       if (code === "ENOTFOUND") return { answer: { kind: "no-such-domain" }, ttlSeconds: NEGATIVE_TTL_S };
+      return { answer: { kind: "trouble", reason: reasonOf(code) }, ttlSeconds: 0 };
+    }
+  }
+
+  async #findTxt(name: Domain): Promise<Found<TxtAnswer>> {
+    try {
+      const records = await this.#dns.resolveTxt(name);
+      const texts = records.slice(0, TEXTS_MAX).map((strings) => strings.join(""));
+      return { answer: { kind: "texts", texts }, ttlSeconds: TXT_TTL_S };
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "ENODATA") return { answer: { kind: "none" }, ttlSeconds: TTL_MIN_S };
+      if (code === "ENOTFOUND") return { answer: { kind: "no-such-domain" }, ttlSeconds: TTL_MIN_S };
       return { answer: { kind: "trouble", reason: reasonOf(code) }, ttlSeconds: 0 };
     }
   }
