@@ -183,3 +183,21 @@ function pageOf(octets: Buffer): number {
   assert.ok(at > 0);
   return Math.floor(at / 4_096);
 }
+
+test("a damaged index of what is due hides no message: they are to be read one by one", async () => {
+  const directory = await filled(400);
+  const path = join(directory, "relaykeeper.db");
+  const db = new DatabaseSync(path, { readOnly: true });
+  const page = Number(db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'message_due'").get()?.["rootpage"]);
+  db.close();
+  const file = await open(path, "r+");
+  await file.write(Buffer.alloc(4_096, 0xff), 0, 4_096, (page - 1) * 4_096);
+  await file.close();
+  const { store, reports } = await reopened(directory);
+  const due = await store.spool.due(0, 1_000);
+  assert.equal(due.ids.length, 400);
+  assert.ok(due.host.every((host) => host === -1));
+  assert.deepEqual([...due.ids], await idsOf(store));
+  assert.equal((await store.spool.find(7 as QueueId))?.id, 7);
+  assert.match(reports.join("\n"), /the index of what is due is damaged/);
+});
