@@ -5,10 +5,10 @@ import { MemoryBudget } from "./memory-budget.ts";
 
 const BLOCK = 65_536;
 
-/** A budget of ten blocks, all used and one more, with `waiting` sessions in line; `called` are those that were called, in order. */
+/** A budget where content may use ten blocks; those and one more are used, with `waiting` sessions in line; `called` are those that were called, in order. */
 async function crowded(waiting: number) {
   const clock = new ManualClock();
-  const budget = new MemoryBudget(10 * BLOCK, clock);
+  const budget = new MemoryBudget((10 * BLOCK) / 0.75, clock);
   budget.usedOctets = 11 * BLOCK;
   const called: number[] = [];
   for (let i = 0; i < waiting; i++) void budget.room().then(() => called.push(i));
@@ -20,8 +20,8 @@ async function crowded(waiting: number) {
 }
 
 test("while there is room nobody waits", async () => {
-  const budget = new MemoryBudget(BLOCK, new ManualClock());
-  budget.usedOctets = BLOCK;
+  const budget = new MemoryBudget(4 * BLOCK, new ManualClock());
+  budget.usedOctets = 3 * BLOCK;
   await budget.room();
 });
 

@@ -2,6 +2,8 @@ import type { Clock, Timer } from "./ports.ts";
 
 /** What a session that waits is expected to read next: a block of its socket. */
 const BLOCK_OCTETS = 65_536;
+/** Content that comes on is written out and waits above this part of the budget; the rest is for those that begin. */
+const TIGHT_PART = 0.75;
 /** Who waits is looked at so often, whatever happens or does not. */
 const LOOK_MS = 1_000;
 
@@ -31,6 +33,12 @@ export class MemoryBudget {
     if (freed && this.#line.length > 0) this.#next(0);
   }
 
+  /** No more of a message that goes on should be held. */
+  get isTight(): boolean {
+    return this.#used > this.limitOctets * TIGHT_PART;
+  }
+
+  /** Nobody may begin. */
   get exceeded(): boolean {
     return this.#used > this.limitOctets;
   }
@@ -40,7 +48,7 @@ export class MemoryBudget {
    * let go of what they hold, and at least one a second, so that nobody waits for ever.
    */
   async room(): Promise<void> {
-    if (!this.exceeded) return;
+    if (!this.isTight) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#line.push(resolve);
     this.#look();
@@ -58,7 +66,7 @@ export class MemoryBudget {
 
   /** As many as there is room for, and at least so many. */
   #next(least: number): void {
-    const room = Math.floor((this.limitOctets - this.#used - this.#promised) / BLOCK_OCTETS);
+    const room = Math.floor((this.limitOctets * TIGHT_PART - this.#used - this.#promised) / BLOCK_OCTETS);
     const called = this.#line.splice(0, Math.max(room, least));
     this.#promised += called.length * BLOCK_OCTETS;
     for (const resolve of called) resolve();

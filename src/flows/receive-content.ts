@@ -120,7 +120,7 @@ export class IncomingContent {
   mustSpill(complete: boolean): boolean {
     if (this.#failure !== null || this.#heldOctets === 0) return false;
     if (this.#writer !== null || this.#heldOctets > this.#limits.contentInMemoryOctets) return true;
-    return this.#budget.exceeded && !complete;
+    return this.#budget.isTight && !complete;
   }
 
   /**

@@ -105,7 +105,7 @@ export class ReceivingSession implements OpenSession {
   sweep(now: Instant): void {
     if (this.#draining) this.drain();
     this.#dialogue.sweep(now);
-    if (this.#receiver.budget.exceeded) this.#relieve();
+    if (this.#receiver.budget.isTight) this.#relieve();
   }
 
   /** The server stops: 421 now, or once the transaction under way is over. */
@@ -406,7 +406,7 @@ export class ReceivingSession implements OpenSession {
       });
     const then = (): void => {
       if (this.#dialogue.reading === "closing") return;
-      if (next === NOTHING_MORE && this.#receiver.budget.exceeded) this.#awaitRoom();
+      if (next === NOTHING_MORE && this.#receiver.budget.isTight) this.#awaitRoom();
       else next();
     };
     this.#dialogue.await(spilled, then, true);
