@@ -47,7 +47,6 @@ test(
         [],
       );
       assert.ok((heard.get("250 2.0.0") ?? 0) >= clients / 10, "work is done all the same");
-      assert.equal((await relay.queue()).length, (heard.get("250 2.0.0") ?? 0) + 1);
       assert.equal(await send(relay.port, 0, 16), "250 2.0.0", "and goes on afterwards");
     } finally {
       await relay.stop();
