@@ -9,7 +9,6 @@ import { readAround } from "./damaged-pages.ts";
 import { faultOf, isCorrupt, reasonOf } from "./faults.ts";
 import { LiveSegments } from "./live-segments.ts";
 import { prepareMail } from "./mail-sql.ts";
-import { SEGMENT_OCTETS } from "./segment-log.ts";
 import type { Change, LoggedPut, Position, Unindexed } from "./unindexed.ts";
 
 /** So much room of segments nobody needs is nothing to worry about. */
@@ -20,6 +19,8 @@ export interface MessageTableOptions {
   /** Octets of a segment of the log; throws where they cannot be read. */
   readonly readLog: (segment: number, at: number, octets: number) => Buffer;
   readonly capturedMax: number;
+  /** About how much a segment takes. */
+  readonly segmentOctets: number;
   readonly report: (text: string) => void;
 }
 
@@ -252,7 +253,8 @@ export class MessageTable {
    */
   sparseSegment(segments: number): number | null {
     const octets = this.#live?.octets ?? 0;
-    if (segments * SEGMENT_OCTETS <= 2 * octets + SLACK_SEGMENTS * SEGMENT_OCTETS) return null;
+    const { segmentOctets } = this.#options;
+    if (segments * segmentOctets <= 2 * octets + SLACK_SEGMENTS * segmentOctets) return null;
     return this.#live?.least(this.#indexed.segment) ?? null;
   }
 

@@ -13,7 +13,7 @@ import { recover } from "./recover.ts";
 import { RecordTables } from "./record-tables.ts";
 import { faultOf, reasonOf } from "./faults.ts";
 import { openDatabase } from "./schema.ts";
-import { SegmentLog } from "./segment-log.ts";
+import { SEGMENT_OCTETS, SegmentLog } from "./segment-log.ts";
 import type { BatchAnswer, Request, Response } from "./calls.ts";
 
 /** What the main thread tells its store thread at start. */
@@ -136,7 +136,7 @@ async function openEngine(db: DatabaseSync, options: WorkerOptions, port: Messag
   const post = (response: Response): void => port.postMessage(response);
   const report = (text: string): void => post({ kind: "report", text });
   const readLog = (segment: number, at: number, octets: number): Buffer => log.read(segment, at, octets);
-  const messages = new MessageTable(db, { ...options, readLog, report });
+  const messages = new MessageTable(db, { ...options, readLog, report, segmentOctets: SEGMENT_OCTETS });
   const log = new SegmentLog(logDirectory, messages.indexed);
   const { unindexed, highest } = recover(logDirectory, messages, report);
   const needed = messages.files();
