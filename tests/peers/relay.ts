@@ -155,8 +155,14 @@ export class Relay {
 
   /** Learns the ports that the listeners have now: free ones change when the doors close and open. */
   async readPorts(): Promise<void> {
-    const status = await eventually(async () => await this.#activeStatus());
+    // One that is gone is not asked again and again.
+    const status = await eventually(async () => (this.#isGone ? null : await this.#activeStatus()));
+    if (status === null) return;
     this.#ports = status.listeners.map(({ bound }) => Number(bound.slice(bound.lastIndexOf(":") + 1)));
+  }
+
+  get #isGone(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
   async #activeStatus(): Promise<Status> {
