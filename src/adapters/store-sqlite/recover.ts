@@ -1,6 +1,6 @@
 import { formatQueueId, type QueueId } from "../../core/queue/message.ts";
 import type { MessageTable } from "./message-table.ts";
-import { scanSegment, segmentsOf } from "./segment-log.ts";
+import { keepAside, scanSegment, segmentsOf } from "./segment-log.ts";
 import { Unindexed } from "./unindexed.ts";
 
 /** What the log has that the tables do not. */
@@ -19,9 +19,11 @@ export function recover(directory: string, messages: MessageTable, report: (text
     if (segment < indexed.segment) continue;
     const scan = scanSegment(directory, segment, segment === indexed.segment ? indexed.at : 0);
     if (!scan) {
-      report(`segment ${segment} of the log has no sound head and cannot be read`);
+      keepAside(directory, segment);
+      report(`segment ${segment} of the log cannot be read and is kept as it is`);
       continue;
     }
+    if (!scan.isWhole) keepAside(directory, segment);
     for (const { from, to } of scan.damage) {
       report(`segment ${segment} of the log is damaged: octets ${from} to ${to - 1} cannot be read`);
     }

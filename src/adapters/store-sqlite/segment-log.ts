@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
+  fstatSync,
   ftruncateSync,
+  linkSync,
+  lstatSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -21,6 +23,8 @@ import type { Position } from "./unindexed.ts";
 
 /** A segment that has grown so far is followed by a new one. */
 export const SEGMENT_OCTETS = 32 * 1_048_576;
+/** More than a segment can have, with the last batch and the largest message that is not in a file. */
+const READ_OCTETS_MAX = 4 * SEGMENT_OCTETS;
 
 /**
  * A segment begins with this word, its number (u32), its mark and the CRC-32 of the octets before it. They are written and synced
@@ -214,13 +218,56 @@ export function segmentsOf(directory: string): number[] {
   return names.map(Number).sort((a, b) => a - b);
 }
 
-/** Reads the records of a segment from `from` on; null where its head is not that of this segment. */
-export function scanSegment(directory: string, segment: number, from: number): Scan | null {
-  const octets = readFileSync(join(directory, nameOf(segment)));
+/**
+ * Reads the records of a segment from `from` on. Where its head is not sound, the first record tells the mark; null where that
+ * is none of this segment either, or what is there is no file.
+ */
+export function scanSegment(
+  directory: string,
+  segment: number,
+  from: number,
+): (Scan & { readonly isWhole: boolean }) | null {
+  const octets = readSegmentFile(join(directory, nameOf(segment)));
+  if (octets === null || octets.length < SEGMENT_HEAD_OCTETS) return null;
   const head = octets.subarray(0, SEGMENT_HEAD_OCTETS);
   const mark = head.subarray(MARK_AT, CHECKSUM_AT);
-  if (head.length < SEGMENT_HEAD_OCTETS || !head.equals(headOf(segment, mark))) return null;
-  return scanRecords(octets, mark, Math.max(from, SEGMENT_HEAD_OCTETS));
+  const recordsFrom = Math.max(from, SEGMENT_HEAD_OCTETS);
+  if (head.equals(headOf(segment, mark))) {
+    const scan = scanRecords(octets, mark, recordsFrom);
+    return { ...scan, isWhole: scan.damage.length === 0 };
+  }
+  const markOfFirst = octets.subarray(SEGMENT_HEAD_OCTETS, SEGMENT_HEAD_OCTETS + MARK_OCTETS);
+  if (scanRecords(octets, markOfFirst, SEGMENT_HEAD_OCTETS).records[0]?.at !== SEGMENT_HEAD_OCTETS) return null;
+  return { ...scanRecords(octets, markOfFirst, recordsFrom), isWhole: false };
+}
+
+/** What is in a file, as far as a segment can be long; null for anything else in its place. */
+function readSegmentFile(path: string): Buffer | null {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ELOOP") return null;
+    throw error;
+  }
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFile() ? readAll(fd, 0, Math.min(stat.size, READ_OCTETS_MAX)) : null;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Keeps what is in the place of a segment, whatever becomes of the segment: somebody may want to look at it. */
+export function keepAside(directory: string, segment: number): void {
+  const path = join(directory, nameOf(segment));
+  const aside = `${path}.damaged`;
+  if (lstatSync(aside, { throwIfNoEntry: false })) return;
+  const octets = lstatSync(path).isFile() ? readSegmentFile(path) : null;
+  // A segment that was just being made has nothing in it yet.
+  if (octets?.subarray(0, SEGMENT_HEAD_OCTETS + MARK_OCTETS).every((octet) => octet === 0)) return;
+  if (octets) linkSync(path, aside);
+  else renameSync(path, aside);
 }
 
 /** Reads from a segment that is not open; throws where it is not there or ends before. */
