@@ -60,6 +60,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   "core/base": [],
   "core/mail": ["core/base"],
   "core/policy": ["core/base", "core/mail"],
+  "core/dkim": ["core/base", "core/mail"],
   "core/smtp": ["core/base", "core/mail"],
   "core/queue": ["core/base", "core/mail"],
   "core/cl": ["core/base", "core/mail", "core/policy"],

@@ -16,24 +16,28 @@ import { MimeComposer } from "./adapters/mime/composer.ts";
 import { readAttachment } from "./adapters/node/attachment.ts";
 import { pause, systemClock } from "./adapters/node/clock.ts";
 import { createCryptography } from "./adapters/node/cryptography.ts";
+import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
 import { memoryOctets, processorMeter } from "./adapters/node/machine.ts";
 import { Descriptors } from "./adapters/node/descriptors.ts";
 import { createOwnHost } from "./adapters/node/own-host.ts";
 import { systemRandom } from "./adapters/node/random.ts";
 import { openSealingKey } from "./adapters/node/sealing-key.ts";
+import { signingCryptography } from "./adapters/node/signing.ts";
 import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
-import { createListeners, type SmtpListeners } from "./adapters/smtp-server/listeners.ts";
+import { createListeners, type ListenersOptions, type SmtpListeners } from "./adapters/smtp-server/listeners.ts";
 import { describeOpenFault, openStore, type Store } from "./adapters/store-sqlite/store.ts";
 import { Certificates } from "./adapters/tls/certificates.ts";
 import { PolicyKeeper } from "./flows/administer.ts";
 import { Credentials } from "./flows/credentials.ts";
 import { Deliverer } from "./flows/deliver.ts";
 import { Explainer } from "./flows/explain.ts";
+import { DkimKeeper, type DkimKeeperOptions } from "./flows/keep-dkim-keys.ts";
 import type { Operations, ServerStatus } from "./flows/operations.ts";
 import { applyPolicy } from "./flows/policy-file.ts";
 import { Receiver } from "./flows/receive.ts";
 import { Recorder } from "./flows/record.ts";
 import { SnapshotSaver } from "./flows/save-snapshots.ts";
+import { MessageSigner } from "./flows/sign.ts";
 import { Server } from "./flows/serve.ts";
 import { Submitter } from "./flows/submit.ts";
 import { UseAccount } from "./flows/use-account.ts";
@@ -151,6 +155,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     hostsFile: "/etc/hosts",
     clock,
   });
+  const dkim = await openDkim(config.dataDirectory, { cryptography, resolver, limits }, recorder);
   const descriptors = new Descriptors();
   const transport = new SmtpTransport({
     hostname,
@@ -168,6 +173,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     random,
     spool: store.spool,
     transport,
+    signer: new MessageSigner({ keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits }),
     resolver,
     cryptography,
     recorder,
@@ -198,14 +204,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
   });
   const listeners = createListeners({
     receiver,
-    listeners: config.listeners.map(({ configured, tls, auth, allowBareLf, proxyProtocolFrom }) => ({
-      address: configured,
-      tls,
-      auth,
-      bareLf: allowBareLf,
-      proxyFrom: proxyProtocolFrom,
-      secureContext: certificates.door(),
-    })),
+    listeners: listenersOf(config, certificates),
     clock,
     bindAddresses: () =>
       keeper.entries("*SVRBIND").flatMap(({ value }) => (value.kind === "address" ? [value.address] : [])),
@@ -227,7 +226,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     meter: processorMeter,
     connectionsOut: () => transport.connections(),
     certificate: () => certificates.describe(),
-    warnings: () => warningsOf(config, store, certificates),
+    warnings: () => [...warningsOf(config, store, certificates), ...dkim.warnings()],
     recordOperation: (by, text) => recorder.operation({ at: clock.now(), by, text }),
   });
   const operations: Operations = {
@@ -237,6 +236,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     submit: new Submitter(inbound),
     journal,
     users: store.users,
+    dkim,
     cryptography,
     server,
     composer,
@@ -270,6 +270,31 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     control,
     backups,
     operations,
+  });
+}
+
+function listenersOf({ listeners }: Config, certificates: Certificates): ListenersOptions["listeners"] {
+  return listeners.map(({ configured, tls, auth, allowBareLf, proxyProtocolFrom }) => ({
+    address: configured,
+    tls,
+    auth,
+    bareLf: allowBareLf,
+    proxyFrom: proxyProtocolFrom,
+    secureContext: certificates.door(),
+  }));
+}
+
+function openDkim(
+  dataDirectory: string,
+  around: Pick<DkimKeeperOptions, "cryptography" | "resolver" | "limits">,
+  recorder: Recorder,
+): Promise<DkimKeeper> {
+  return DkimKeeper.open({
+    ...around,
+    store: createDkimKeyFiles(dataDirectory),
+    signing: signingCryptography,
+    clock: systemClock,
+    record: (by, text) => recorder.operation({ at: systemClock.now(), by, text }),
   });
 }
 

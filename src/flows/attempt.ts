@@ -7,6 +7,7 @@ import { formatHostPort, parseRouteKey } from "../core/queue/route.ts";
 import type { LiveMessage } from "./live-messages.ts";
 import type { Found, NextHopFinder } from "./find-next-hop.ts";
 import type { NextHop, Spool, Transport } from "./ports.ts";
+import type { Signer } from "./sign.ts";
 import type { AttemptOutcomes } from "./settle.ts";
 
 /** What came of one attempt: a reply for each recipient tried, in order. */
@@ -22,6 +23,14 @@ export interface Attempt {
 
 export const CAPTURE_KEY = "capture";
 const CAPTURED: Reply = reply(250, "2.0.0", "Kept in the capture box");
+
+/** What an attempt goes by. */
+export interface Ways {
+  readonly nextHops: NextHopFinder;
+  readonly spool: Spool;
+  readonly transport: Transport;
+  readonly signer: Signer;
+}
 
 /** The recipients that this key is for and that are not settled: indices into the envelope. */
 export function recipientsOf(live: LiveMessage, key: string): number[] {
@@ -40,9 +49,7 @@ export async function attempt(
   live: LiveMessage,
   key: string,
   indices: readonly number[],
-  nextHops: NextHopFinder,
-  spool: Spool,
-  transport: Transport,
+  { nextHops, spool, transport, signer }: Ways,
   isWanted: () => boolean,
 ): Promise<Attempt | "gone" | "unwanted"> {
   if (key === CAPTURE_KEY) return captured(indices.length);
@@ -54,10 +61,12 @@ export async function attempt(
   }
   const content = live.content ?? (await spool.content(live.id));
   if (content === null) return "gone";
+  const signed = signer.fieldsFor(live, content, key);
+  const front = signed instanceof Promise ? await signed : signed;
   if (!isWanted()) return "unwanted";
   const all = live.envelope.recipients;
   const recipients = indices.length === all.length ? all : indices.flatMap((index) => all[index] ?? []);
-  const result = await transport.send(hop, { id: live.id, envelope: live.envelope, recipients, content });
+  const result = await transport.send(hop, { id: live.id, envelope: live.envelope, recipients, front, content });
   return {
     nextHop: nextHopText(hop, result.server),
     server: result.server,

@@ -7,7 +7,16 @@ import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue
 import { isSettled } from "../core/queue/outcome.ts";
 import type { Slot } from "../core/queue/item-table.ts";
 import { Schedule } from "../core/queue/schedule.ts";
-import { attempt, CAPTURE_KEY, isAnyDeferred, outcomesOf, recipientsOf, retryOf, type Attempt } from "./attempt.ts";
+import {
+  attempt,
+  CAPTURE_KEY,
+  isAnyDeferred,
+  outcomesOf,
+  recipientsOf,
+  retryOf,
+  type Attempt,
+  type Ways,
+} from "./attempt.ts";
 import { FAULTS_MAX, Faults } from "./faults.ts";
 import { NextHopFinder, type OwnHost } from "./find-next-hop.ts";
 import { LiveMessages, type LiveMessage } from "./live-messages.ts";
@@ -16,6 +25,7 @@ import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Trans
 import { Recovery } from "./recover.ts";
 import { Routing, type DeliveryConfiguration, type DeliveryPolicy } from "./routing.ts";
 import { Settlement, type DeliveryRecorder } from "./settle.ts";
+import type { Signer } from "./sign.ts";
 import { SteadyTime } from "./steady-time.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import { QueueDesk } from "./work-queue.ts";
@@ -28,6 +38,7 @@ export interface DelivererOptions {
   readonly random: Random;
   readonly spool: Spool;
   readonly transport: Transport;
+  readonly signer: Signer;
   readonly resolver: Pick<Resolver, "mx" | "addresses">;
   readonly cryptography: Pick<Cryptography, "unseal">;
   readonly recorder: DeliveryRecorder;
@@ -52,6 +63,7 @@ export class Deliverer implements QueueOperations {
   readonly #schedule: Schedule;
   readonly #routing: Routing;
   readonly #nextHops: NextHopFinder;
+  readonly #ways: Ways;
   readonly #lives: LiveMessages;
   readonly #settlement: Settlement;
   readonly #waitingRoom: WaitingRoom;
@@ -80,6 +92,7 @@ export class Deliverer implements QueueOperations {
       random,
     });
     this.#nextHops = new NextHopFinder({ ...options, entries: (list) => policy.entries(list) });
+    this.#ways = { ...options, nextHops: this.#nextHops };
     this.#lives = new LiveMessages(spool, limits.queueMemoryOctets, (message) => this.#routing.keysOf(message));
     this.#settlement = new Settlement({
       clock,
@@ -289,10 +302,9 @@ export class Deliverer implements QueueOperations {
         if (live.outcomes.every(isSettled)) await this.#settlement.settle(live, NOTHING);
         return;
       }
-      const { clock, spool, transport } = this.#options;
-      const begunAt = clock.now();
+      const begunAt = this.#options.clock.now();
       const isWanted = (): boolean => this.#schedule.wantedOf(slot) === "attempt";
-      const tried = await attempt(live, key, indices, this.#nextHops, spool, transport, isWanted);
+      const tried = await attempt(live, key, indices, this.#ways, isWanted);
       if (tried === "gone") this.#schedule.settle(slot);
       else if (tried === "unwanted") this.#schedule.requeue(slot);
       else await this.#conclude(slot, live, key, indices, tried, begunAt);

@@ -4,6 +4,9 @@
  */
 import type { Result } from "../core/base/result.ts";
 import type { Instant } from "../core/base/time.ts";
+import type { DkimAlgorithm, DkimKey } from "../core/dkim/key.ts";
+import type { Published } from "../core/dkim/key-record.ts";
+import type { Domain } from "../core/mail/domain.ts";
 import type { Envelope } from "../core/mail/envelope.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
 import type { Reply } from "../core/mail/reply.ts";
@@ -155,6 +158,43 @@ export interface SubmitOperations {
   submit(submission: Submission): Promise<SubmitAnswer>;
 }
 
+export interface DkimCreation {
+  readonly domain: Domain;
+  /** null: one with the day in it. Of several algorithms each gets its name behind it. */
+  readonly selector: string | null;
+  readonly algorithms: readonly DkimAlgorithm[];
+  readonly subdomains: boolean;
+  /** Signs at once, published or not. */
+  readonly now: boolean;
+}
+
+export type DkimFault =
+  | { readonly kind: "selector"; readonly selector: string }
+  | { readonly kind: "exists"; readonly selector: string }
+  | { readonly kind: "not-found" | "unreadable" | "too-many" }
+  /** It signs now: mail of the domain would go out without its signature. */
+  | { readonly kind: "signs" };
+
+/** What the DNS says of a key; `starts`: it was pending and signs from now on. */
+export interface DkimLook {
+  readonly key: DkimKey;
+  readonly published: Published | { readonly trouble: string };
+  readonly starts: boolean;
+}
+
+/** The keys of DKIM. What is private of them never comes out. */
+export interface DkimOperations {
+  /** Of one domain or of all, by domain and age. */
+  list(domain: Domain | null): readonly DkimKey[];
+  /** Whether the private key can be opened. */
+  isReadable(key: Pick<DkimKey, "domain" | "selector">): boolean;
+  create(wanted: DkimCreation, by: string): Promise<Result<readonly DkimKey[], DkimFault>>;
+  look(domain: Domain, by: string): Promise<readonly DkimLook[]>;
+  use(domain: Domain, selector: string, by: string): Promise<Result<DkimKey, DkimFault>>;
+  /** How many were removed; `selector` null is all of the domain. */
+  remove(domain: Domain, selector: string | null, confirmed: boolean, by: string): Promise<Result<number, DkimFault>>;
+}
+
 /** A row of WRKACTJOB. */
 export interface Job {
   readonly name: string;
@@ -196,6 +236,7 @@ export interface Operations {
   readonly submit: SubmitOperations;
   readonly journal: Journal;
   readonly users: UserStore;
+  readonly dkim: DkimOperations;
   readonly cryptography: Cryptography;
   readonly server: ServerOperations;
   readonly composer: Composer;

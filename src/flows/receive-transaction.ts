@@ -9,7 +9,7 @@ import { formatReceived, protocolName } from "../core/mail/trace-header.ts";
 import type { CompiledPolicy } from "../core/policy/compile.ts";
 import { decideConnection, decideRelay, decideSender } from "../core/policy/decide.ts";
 import type { ClientFacts, Decision } from "../core/policy/decision.ts";
-import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
+import { formatQueueId, type AcceptedMessage, type Origin, type QueueId } from "../core/queue/message.ts";
 import type { Command } from "../core/smtp/command.ts";
 import { NO_ROOM, NOT_STORED, RECIPIENT_AGAIN, RECIPIENT_OK, TOO_MANY_RECIPIENTS } from "../core/smtp/replies.ts";
 import type { Session } from "../core/smtp/session.ts";
@@ -120,6 +120,7 @@ export class Transaction {
   /** Built with the second recipient: most messages have one. */
   #known: Set<string> | null = null;
   #queueId: QueueId | null = null;
+  #relayedFor = false;
   #heldOctets = 0;
 
   constructor(receiver: Reception, caller: Caller, policy: CompiledPolicy | null, mail: Of<"MAIL">) {
@@ -148,6 +149,7 @@ export class Transaction {
     const id = recorder.decisionIdFor(caller.client, asked, caller.now);
     const decision = decideRelay(this.#policy, factsOf(caller), command.path, id);
     if (!record(this.#receiver, caller, decision, id, this.#reversePath, asked)) return decision.reply;
+    this.#relayedFor ||= namesClient(decision);
     const { recipient } = decision;
     const address = recipient === command.path ? asked : formatMailbox(recipient);
     if (!this.#isNew(address)) return RECIPIENT_AGAIN;
@@ -206,11 +208,11 @@ export class Transaction {
 
   /** Law 1: 250 only once the spool says that the message is on stable storage. Then the journal hears of it, then the queue. */
   #put(content: Content): Promise<Reply> {
-    const { client, session, now } = this.#caller;
+    const { now } = this.#caller;
     const message: AcceptedMessage = {
       id: this.queueId,
       acceptedAt: now,
-      origin: { client, helo: session.helo, user: session.user, protocol: this.#protocol() },
+      origin: this.#origin(),
       envelope: this.#envelope(),
       content,
     };
@@ -231,12 +233,27 @@ export class Transaction {
     return NOT_STORED;
   }
 
+  #origin(): Origin {
+    const { client, session } = this.#caller;
+    const origin = { client, helo: session.helo, user: session.user, protocol: this.#protocol() };
+    return this.#relayedFor ? { ...origin, relayedFor: true } : origin;
+  }
+
   #envelope(): Envelope {
     const { body, smtpUtf8, ret, envelopeId } = this.#mail.parameters;
     const plain = { reversePath: this.#mail.path, recipients: this.#recipients, body: body ?? "7BIT", smtpUtf8 };
     if (ret === null && envelopeId === null) return plain;
     return { ...plain, ...(ret === null ? {} : { ret }), ...(envelopeId === null ? {} : { envelopeId }) };
   }
+}
+
+/**
+ * Whether we relay because of the client, not whoever it is: where the recipient's name is near or ALWRLY(*ALL) holds, a stranger may
+ * relay too, and nothing is to be signed for strangers.
+ */
+function namesClient({ verdict, rule, entry }: Decision): boolean {
+  if (verdict !== "relay") return false;
+  return rule === "ACCEPT" || rule === "AUTH" || (rule === "NEAR" && entry?.value.kind === "network");
 }
 
 function recipientOf(forwardPath: Recipient["forwardPath"], command: Of<"RCPT">): Recipient {

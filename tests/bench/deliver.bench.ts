@@ -11,6 +11,7 @@ import type { AcceptedMessage } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { Deliverer } from "../../src/flows/deliver.ts";
 import type { Transport } from "../../src/flows/ports.ts";
+import { SIGNS_NOTHING } from "../../src/flows/sign.ts";
 
 const OK = [reply(250, "2.0.0", "Ok")];
 const clock = new WallClock();
@@ -46,6 +47,7 @@ const deliverer = new Deliverer({
   random: new SeededRandom(1),
   spool: new NoDisk(),
   transport,
+  signer: SIGNS_NOTHING,
   resolver: {
     mx: async () => ({ kind: "no-mx" }),
     addresses: async () => ({ kind: "addresses", addresses: [ipv4(0xc0000209)] }),

@@ -37,6 +37,7 @@ async function run(): Promise<void> {
     id: 1 as QueueId,
     envelope: { reversePath: mailbox("sender"), body: "8BITMIME", smtpUtf8: false },
     recipients: [{ forwardPath: mailbox("user") }],
+    front: new Uint8Array(0),
     content: { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines: false },
   };
   const hop: NextHop = {

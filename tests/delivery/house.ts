@@ -23,6 +23,7 @@ import type {
   TransportResult,
 } from "../../src/flows/ports.ts";
 import type { DeliveryConfiguration } from "../../src/flows/routing.ts";
+import { SIGNS_NOTHING } from "../../src/flows/sign.ts";
 
 export const OK = reply(250, "2.0.0", "Ok");
 export const NO_USER = reply(550, "5.1.1", "No such user");
@@ -98,6 +99,7 @@ export class House {
       random: new SeededRandom(1),
       spool,
       transport: this.transport,
+      signer: SIGNS_NOTHING,
       resolver: this.resolver,
       cryptography: { unseal: () => null },
       recorder: {

@@ -12,6 +12,7 @@ import { Recorder } from "../../src/flows/record.ts";
 import type { DeliveryConfiguration } from "../../src/flows/routing.ts";
 import { Submitter } from "../../src/flows/submit.ts";
 import { UseAccount } from "../../src/flows/use-account.ts";
+import { SIGNS_NOTHING } from "../../src/flows/sign.ts";
 import { MemoryUseStore } from "../../src/adapters/memory/use-store.ts";
 import { MemoryUserStore } from "../../src/adapters/memory/user-store.ts";
 import { createCryptography } from "../../src/adapters/node/cryptography.ts";
@@ -84,6 +85,7 @@ export async function openHouse(life: Life, around: Surroundings): Promise<House
     random: chance,
     spool,
     transport,
+    signer: SIGNS_NOTHING,
     resolver,
     cryptography,
     recorder,

@@ -49,6 +49,7 @@ export function mail(
     id: 1 as QueueId,
     envelope: { reversePath: mailbox("sender@example.com"), body: "7BIT", smtpUtf8: false, ...envelope },
     recipients: recipients.map((recipient) => ({ forwardPath: mailbox(recipient) })),
+    front: new Uint8Array(0),
     content: {
       kind: "memory",
       chunks: [octets],

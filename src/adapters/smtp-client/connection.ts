@@ -9,7 +9,7 @@ import type { Offers } from "../../core/smtp/offers.ts";
 import { ReplyReader } from "../../core/smtp/reply-reader.ts";
 import type { OutgoingMessage } from "../../flows/ports.ts";
 import type { Sweep, Swept } from "./sweep.ts";
-import { Transaction, type Next, type TransactionResult } from "./transaction.ts";
+import { sizeOf, Transaction, type Next, type TransactionResult } from "./transaction.ts";
 
 export interface Server {
   readonly host: string;
@@ -282,7 +282,7 @@ export class Connection implements Swept {
   // --- content ----------------------------------------------------------------------------------------------------------
 
   #send(transaction: Transaction): void {
-    const content = transaction.message.content;
+    const { front, content } = transaction.message;
     if (content.kind === "file") {
       void this.#stream(content, transaction);
       return;
@@ -291,7 +291,8 @@ export class Connection implements Swept {
     const socket = this.#socket;
     // Corked, all chunks go out by one writev.
     socket.cork();
-    if (transaction.chunking) socket.write(`BDAT ${content.sizeOctets} LAST\r\n`, "latin1");
+    if (transaction.chunking) socket.write(`BDAT ${sizeOf(transaction.message)} LAST\r\n`, "latin1");
+    if (front.length > 0) socket.write(front);
     for (const chunk of wireChunks(content, transaction.chunking)) socket.write(chunk);
     if (!transaction.chunking) socket.write(endOf(content.chunks) + this.#openFollowing(), "utf8");
     socket.uncork();
@@ -311,7 +312,9 @@ export class Connection implements Swept {
   async #stream(content: FileContent, transaction: Transaction): Promise<void> {
     this.#streaming = true;
     try {
-      if (transaction.chunking) this.#socket.write(`BDAT ${content.sizeOctets} LAST\r\n`, "latin1");
+      if (transaction.chunking) this.#socket.write(`BDAT ${sizeOf(transaction.message)} LAST\r\n`, "latin1");
+      const { front } = transaction.message;
+      if (front.length > 0) this.#socket.write(front);
       const stuffing = content.dotLines && !transaction.chunking ? new DotStuffing() : null;
       let tail: readonly Uint8Array[] = [];
       for await (const chunk of this.#context.readFile(content)) {

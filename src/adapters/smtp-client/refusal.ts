@@ -3,10 +3,11 @@ import { formatMailboxHost } from "../../core/mail/mailbox.ts";
 import { reply, type Reply } from "../../core/mail/reply.ts";
 import type { Offers } from "../../core/smtp/offers.ts";
 import type { OutgoingMessage } from "../../flows/ports.ts";
+import { sizeOf } from "./transaction.ts";
 
 /** What the next hop cannot take, known without asking: for good, since it says what it can. */
 export function refusalOf(message: OutgoingMessage, offers: Offers, smtpUtf8: boolean, name: string): Reply | null {
-  const sizeOctets = message.content.sizeOctets;
+  const sizeOctets = sizeOf(message);
   if (offers.sizeOctetsMax > 0 && sizeOctets > offers.sizeOctetsMax) {
     return reply(
       552,

@@ -46,7 +46,7 @@ export class Transaction {
     this.#pipelining = offers.pipelining;
     this.#commands = reset ? ["RSET\r\n"] : [];
     this.#mailAt = this.#commands.length;
-    this.#commands.push(formatMail(message.envelope, message.content.sizeOctets, smtpUtf8, offers));
+    this.#commands.push(formatMail(message.envelope, sizeOf(message), smtpUtf8, offers));
     for (const recipient of message.recipients) this.#commands.push(formatRcpt(recipient, offers));
     if (!this.chunking) this.#commands.push("DATA\r\n");
     this.#replies = new Array<Reply | null>(message.recipients.length).fill(null);
@@ -154,6 +154,11 @@ export class Transaction {
     this.#phase = "ended";
     return "done";
   }
+}
+
+/** What goes out of a message: the fields in front, and its content. */
+export function sizeOf({ front, content }: OutgoingMessage): number {
+  return front.length + content.sizeOctets;
 }
 
 const NO_ANSWER: Reply = reply(451, "4.5.0", "The next hop did not answer for this recipient");

@@ -103,6 +103,12 @@ export const DEFAULT_LIMITS = {
   dnsCacheEntries: 10_000,
   /** DNS questions under way at once; more are answered as if nobody had answered. */
   dnsQueries: 4_096,
+  /** Header of a message that is signed by DKIM; a longer one goes out unsigned. */
+  dkimHeaderOctets: 262_144,
+  /** DKIM signatures kept for the next attempt or next hop of their message, each of about 1.5 KiB. */
+  dkimSignatures: 1_000,
+  /** Keys of DKIM, over all domains. */
+  dkimKeys: 10_000,
   /** Rows and age of the journal. */
   journalRows: 5_000_000,
   journalAgeMs: 90 * 86_400_000,

@@ -29,6 +29,8 @@ export interface Origin {
   readonly user: string | null;
   /** `ESMTP`, `ESMTPSA`, … of RFC 3848, `local` for a local submission, `report` for a DSN of our own. */
   readonly protocol: string;
+  /** There and true: the policy named the client itself as one to relay for, by an entry of *ACCEPT or *NEAR or its authentication. */
+  readonly relayedFor?: boolean;
 }
 
 /** A message as it is handed to the spool: complete, decided, and never rewritten afterwards. */

@@ -48,6 +48,7 @@ export class TestHouse {
       submit: { submit: async (submission) => this.#submit(submission) },
       journal: this.journal,
       users: new MemoryUserStore(),
+      dkim: noKeys,
       cryptography: fakeCryptography,
       server: {
         status: () => this.#status(),
@@ -131,6 +132,15 @@ export class TestHouse {
 }
 
 /** Sealing that can be read in a golden file; the rest of cryptography is none. */
+const noKeys: Operations["dkim"] = {
+  list: () => [],
+  isReadable: () => false,
+  create: async () => err({ kind: "too-many" }),
+  look: async () => [],
+  use: async () => err({ kind: "not-found" }),
+  remove: async () => err({ kind: "not-found" }),
+};
+
 const fakeCryptography: Operations["cryptography"] = {
   randomOctets: (count) => new Uint8Array(count).fill(7),
   sha256: () => new Uint8Array(32),

@@ -1,0 +1,92 @@
+/** A field of a header as it stands there, folded, in characters of one octet each; without its last CRLF. */
+export interface HeaderField {
+  /** In lower case. */
+  readonly name: string;
+  readonly value: string;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** Takes the header off the front of content that comes in pieces. Holds at most `octetsMax` and the piece. */
+export class HeaderReader {
+  readonly #octetsMax: number;
+  #octets = new Uint8Array(4_096);
+  #length = 0;
+  #lineAt = 0;
+  #seen = 0;
+
+  constructor(octetsMax: number) {
+    this.#octetsMax = octetsMax;
+  }
+
+  /** Where in `chunk` the body begins; -1 while the header goes on. "too-long": the header has more octets than are looked at. */
+  push(chunk: Uint8Array): number | "too-long" {
+    const before = this.#length;
+    this.#append(chunk);
+    for (let lf = this.#next(); lf >= 0; lf = this.#next()) {
+      this.#seen = lf + 1;
+      if (lf === 0 || this.#octets[lf - 1] !== CR) continue;
+      if (lf - 1 === this.#lineAt) {
+        this.#length = this.#lineAt;
+        return this.#length > this.#octetsMax ? "too-long" : lf + 1 - before;
+      }
+      this.#lineAt = lf + 1;
+    }
+    this.#seen = this.#length;
+    return this.#length > this.#octetsMax ? "too-long" : -1;
+  }
+
+  /**
+   * The fields in order. null where it is no header by RFC 5322 §2.2, or has a CR or LF by itself: its readers might not agree on
+   * what is in it.
+   */
+  fields(): HeaderField[] | null {
+    const text = latin1(this.#octets.subarray(0, this.#length));
+    const unbroken = text.endsWith("\r\n") ? text.slice(0, -2) : text;
+    if (unbroken === "") return [];
+    const fields: HeaderField[] = [];
+    for (const field of unbroken.split(/\r\n(?![ \t])/)) {
+      const colon = field.indexOf(":");
+      const name = field.slice(0, Math.max(0, colon)).replace(/[ \t]+$/, "");
+      if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name) || /\r(?!\n)|(?<!\r)\n/.test(field)) return null;
+      fields.push({ name: name.toLowerCase(), value: field.slice(colon + 1) });
+    }
+    return fields;
+  }
+
+  #next(): number {
+    return this.#octets.subarray(0, this.#length).indexOf(LF, this.#seen);
+  }
+
+  #append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#octets.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#octets.length));
+      larger.set(this.#octets.subarray(0, this.#length));
+      this.#octets = larger;
+    }
+    this.#octets.set(chunk, this.#length);
+    this.#length = length;
+  }
+}
+
+/** The relaxed canonicalisation of a field (RFC 6376 §3.4.2), without its CRLF. */
+export function relaxedField({ name, value }: HeaderField): string {
+  const flat = value.replaceAll("\r\n", "").replace(/[ \t]+/g, " ");
+  const from = flat.startsWith(" ") ? 1 : 0;
+  return `${name}:${flat.slice(from, flat.length > from && flat.endsWith(" ") ? -1 : undefined)}`;
+}
+
+/** One character an octet. */
+export function latin1(octets: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < octets.length; at += 8_192) text += String.fromCharCode(...octets.subarray(at, at + 8_192));
+  return text;
+}
+
+export function latin1Octets(text: string): Uint8Array {
+  const octets = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) octets[i] = text.charCodeAt(i);
+  return octets;
+}
