@@ -35,6 +35,7 @@ export async function check(sources: ConfigSources): Promise<Result<Checked, rea
     ["Initial policy", policy.value],
     ["Delivery", describeDelivery(config)],
     ["Local domains go to", config.delivery.local ? formatHostPort(config.delivery.local) : "where all mail goes"],
+    ["Name servers", describeNameServers(config)],
     ["Console", config.console.address ? formatSocketAddress(config.console.address) : "off"],
     ["Log", config.log.level],
   ];
@@ -64,6 +65,12 @@ function describeDelivery({ delivery }: Config): string {
       return `through ${target}, TLS ${delivery.tls}${delivery.credentials ? ", with AUTH" : ""}`;
     }
   }
+}
+
+function describeNameServers({ dns }: Config): string {
+  const servers =
+    dns.servers.length > 0 ? dns.servers.map(formatSocketAddress).join(", ") : "those of /etc/resolv.conf";
+  return `${servers}; DNSSEC as they say ${dns.isTrusted ? "is believed" : "is believed on loopback addresses alone"}`;
 }
 
 interface CertificateFacts {
@@ -112,6 +119,7 @@ function valueOf(config: Config): object {
       tls: delivery.tls,
       user: delivery.credentials?.user ?? null,
     },
+    dns: { servers: config.dns.servers.map(formatSocketAddress), trusted: config.dns.isTrusted },
     console: config.console.address ? formatSocketAddress(config.console.address) : null,
     log: config.log,
     limits: config.limits,

@@ -38,6 +38,13 @@ export interface DeliveryConfig {
   readonly credentials: { readonly user: string; readonly password: string } | null;
 }
 
+export interface DnsConfig {
+  /** Name servers that resolve for us; none: those of /etc/resolv.conf. */
+  readonly servers: readonly SocketAddress[];
+  /** They are believed when they say that they validated an answer, though they are on no loopback address. */
+  readonly isTrusted: boolean;
+}
+
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 export interface Config {
@@ -52,6 +59,7 @@ export interface Config {
   readonly tls: { readonly certificate: string; readonly key: string } | null;
   readonly policy: { readonly initial: string | null };
   readonly delivery: DeliveryConfig;
+  readonly dns: DnsConfig;
   /** Null turns the console off. */
   readonly console: { readonly address: SocketAddress | null };
   readonly log: { readonly level: LogLevel };

@@ -148,12 +148,13 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     record: (event) => recorder.policy(event),
   });
   const resolver = createResolver({
-    timeoutMs: limits.dnsTimeoutMs,
-    listTimeoutMs: limits.dnsListTimeoutMs,
-    cacheEntriesMax: limits.dnsCacheEntries,
-    queriesMax: limits.dnsQueries,
+    servers: config.dns.servers,
+    isTrusted: config.dns.isTrusted,
+    limits,
     hostsFile: "/etc/hosts",
+    resolvConf: "/etc/resolv.conf",
     clock,
+    random,
   });
   const dkim = await openDkim(config.dataDirectory, { cryptography, resolver, limits }, recorder);
   const descriptors = new Descriptors();

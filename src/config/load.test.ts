@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS } from "../core/base/limits.ts";
 import { formatIpAddress } from "../core/mail/ip.ts";
 import { formatNetwork } from "../core/mail/network.ts";
 import type { Environment } from "./environment.ts";
+import { formatSocketAddress } from "./schema.ts";
 import { loadConfig } from "./load.ts";
 
 let directory = "";
@@ -75,6 +76,9 @@ describe("loadConfig()", () => {
       tls = "require"
       user = "relay"
       password = "secret"
+      [dns]
+      servers = ["192.0.2.53", "[2001:db8::53]:5353"]
+      trusted = true
       [console]
       address = ""
       [log]
@@ -99,6 +103,8 @@ describe("loadConfig()", () => {
       tls: "require",
       credentials: { user: "relay", password: "secret" },
     });
+    assert.deepEqual(config.dns.servers.map(formatSocketAddress), ["192.0.2.53:53", "[2001:db8::53]:5353"]);
+    assert.equal(config.dns.isTrusted, true);
     assert.equal(config.console.address, null);
     assert.equal(config.log.level, "warn");
     assert.deepEqual(config.limits, { ...DEFAULT_LIMITS, recipients: 500, commandTimeoutMs: 60_000 });
@@ -157,6 +163,16 @@ const wrong: [what: string, text: string, ...expected: string[]][] = [
     "an item of a list",
     'local_domains = [\n  "ok.example",\n  "not ok",\n]',
     'relay.toml:1: local_domains 2 = "not ok": is no domain name; write it like example.com',
+  ],
+  [
+    "a name server by its name",
+    '[dns]\nservers = ["127.0.0.1", "ns.example.net"]',
+    'relay.toml:2: dns.servers 2 = "ns.example.net": is no address of a name server; write it like 127.0.0.1, 127.0.0.1:5353 or [::1]:53',
+  ],
+  [
+    "more name servers than are asked",
+    `[dns]\nservers = [${'"::1", '.repeat(8)}"::1"]`,
+    `relay.toml:2: dns.servers = [${'"::1",'.repeat(8)}"::1"]: must have at most 8 values`,
   ],
   [
     "a console for strangers",

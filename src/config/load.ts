@@ -9,9 +9,10 @@ import { nearest } from "../core/base/nearest.ts";
 import { printable } from "../core/base/printable.ts";
 import { err, ok, type Result } from "../core/base/result.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
+import { isLoopback } from "../core/mail/ip.ts";
 import { readEnvironment, type Environment, type Override, type Path } from "./environment.ts";
 import { keyLines, lineOf } from "./positions.ts";
-import { configSchema, fileSchema, isLoopback, keysAt, type KeySchema, type ParsedFile } from "./schema.ts";
+import { configSchema, fileSchema, keysAt, type KeySchema, type ParsedFile } from "./schema.ts";
 
 export interface ConfigSources {
   /** Null: there is no file, and every key has its default. */
@@ -159,6 +160,7 @@ function reasonOf(issue: Issue, value: unknown): string {
     case "too_small":
       return issue.origin === "number" ? `must be at least ${issue.minimum}` : "must not be empty";
     case "too_big":
+      if (issue.origin === "array") return `must have at most ${issue.maximum} values`;
       return `must be at most ${issue.maximum}${issue.origin === "string" ? " characters" : ""}`;
     default:
       return issue.message;
@@ -215,6 +217,7 @@ function finish(
       initial: parsed.policy.initial === undefined ? null : located(parsed.policy.initial, ["policy", "initial"]),
     },
     delivery: deliveryConfig(parsed),
+    dns: { servers: parsed.dns.servers, isTrusted: parsed.dns.trusted },
     console: parsed.console,
     log: parsed.log,
     limits: parsed.limits,

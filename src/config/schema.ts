@@ -3,10 +3,13 @@ import { z } from "zod";
 import { DEFAULT_LIMITS, type Limits } from "../core/base/limits.ts";
 import { err, ok, type Result } from "../core/base/result.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
-import { formatIpAddress, parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
+import { formatIpAddress, isLoopback, parseIpAddress } from "../core/mail/ip.ts";
 import { parseCidr, type Network } from "../core/mail/network.ts";
 import { formatHostPort, parseHostPort, type HostPort } from "../core/queue/route.ts";
 import type { SocketAddress } from "../config.ts";
+
+/** RFC 1035 §4.2. */
+const DNS_PORT = 53;
 
 /** A string that goes through a door of the ground floor. */
 function read<T>(door: (text: string) => Result<T, string>) {
@@ -46,9 +49,13 @@ export function formatSocketAddress({ address, port }: SocketAddress): string {
   return formatHostPort({ host: formatIpAddress(address), port });
 }
 
-export function isLoopback(address: IpAddress): boolean {
-  if (address.family === 4) return address.bits >>> 24 === 127;
-  return address.words.join() === "0,0,0,1";
+function readNameServer(text: string): Result<SocketAddress, string> {
+  const address = parseIpAddress(text);
+  if (address.ok) return ok({ address: address.value, port: DNS_PORT });
+  const server = readSocketAddress(text);
+  return server.ok && server.value.port > 0
+    ? server
+    : err("is no address of a name server; write it like 127.0.0.1, 127.0.0.1:5353 or [::1]:53");
 }
 
 function readConsoleAddress(text: string): Result<SocketAddress | null, string> {
@@ -174,6 +181,22 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("How the policy begins. Afterwards CHGSMTPA and ADDSMTPLE change it."),
   delivery: delivery.prefault({}).describe("The way out."),
+  dns: z
+    .strictObject({
+      servers: z
+        .array(read(readNameServer))
+        .max(8)
+        .prefault([])
+        .describe("Addresses, with a port where it is not 53: `127.0.0.1`, `[2001:db8::53]:5353`."),
+      trusted: z
+        .boolean()
+        .prefault(false)
+        .describe(
+          "They are believed when they say that DNSSEC validated an answer, and so must the network be on the way to them. On loopback addresses they always are.",
+        ),
+    })
+    .prefault({})
+    .describe("The name servers that resolve for the relay; without it those of `/etc/resolv.conf`."),
   console: z
     .strictObject({
       address: read(readConsoleAddress)

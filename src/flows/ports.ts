@@ -276,8 +276,14 @@ export interface DkimKeyStore {
 
 // --- network: out -----------------------------------------------------------------------------------------------------
 
+// `isSecure`: DNSSEC validated the answer and all aliases on the way, as a name server says that is believed (RFC 7672 §2.1.1).
+
 export type MxAnswer =
-  | { readonly kind: "mx"; readonly hosts: readonly { readonly preference: number; readonly host: string }[] }
+  | {
+      readonly kind: "mx";
+      readonly hosts: readonly { readonly preference: number; readonly host: string }[];
+      readonly isSecure: boolean;
+    }
   /** `MX 0 .`: the domain takes no mail (RFC 7505). */
   | { readonly kind: "null-mx" }
   /** The domain exists without MX: its own addresses are tried (RFC 5321 §5.1). */
@@ -286,7 +292,7 @@ export type MxAnswer =
   | { readonly kind: "trouble"; readonly reason: string };
 
 export type AddressAnswer =
-  | { readonly kind: "addresses"; readonly addresses: readonly IpAddress[] }
+  | { readonly kind: "addresses"; readonly addresses: readonly IpAddress[]; readonly isSecure: boolean }
   | { readonly kind: "none" }
   | { readonly kind: "trouble"; readonly reason: string };
 
@@ -298,12 +304,28 @@ export type TxtAnswer =
   | { readonly kind: "no-such-domain" }
   | { readonly kind: "trouble"; readonly reason: string };
 
+/** How the certificate of a server is known (RFC 6698 §2.1); the numbers are as they came. */
+export interface TlsaRecord {
+  readonly usage: number;
+  readonly selector: number;
+  readonly matchingType: number;
+  readonly octets: Uint8Array;
+}
+
+export type TlsaAnswer =
+  /** Never empty. */
+  | { readonly kind: "records"; readonly records: readonly TlsaRecord[]; readonly isSecure: boolean }
+  | { readonly kind: "none" }
+  | { readonly kind: "trouble"; readonly reason: string };
+
 export interface Resolver {
   mx(domain: Domain): Promise<MxAnswer>;
   addresses(host: string): Promise<AddressAnswer>;
   /** Whether the DNS list names the client (RFC 5782); `unknown` after its timeout. Answers are cached. */
   listed(client: IpAddress, list: Domain): Promise<"listed" | "not-listed" | "unknown">;
   txt(name: Domain): Promise<TxtAnswer>;
+  /** Of a name such as `_25._tcp.mx.example.net`. */
+  tlsa(name: Domain): Promise<TlsaAnswer>;
 }
 
 export interface NextHop {

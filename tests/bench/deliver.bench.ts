@@ -50,7 +50,7 @@ const deliverer = new Deliverer({
   signer: SIGNS_NOTHING,
   resolver: {
     mx: async () => ({ kind: "no-mx" }),
-    addresses: async () => ({ kind: "addresses", addresses: [ipv4(0xc0000209)] }),
+    addresses: async () => ({ kind: "addresses", addresses: [ipv4(0xc0000209)], isSecure: false }),
   },
   cryptography: { unseal: () => null },
   recorder: { outcome: () => {}, operation: () => {} },

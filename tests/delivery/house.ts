@@ -15,6 +15,7 @@ import type { AcceptedMessage, QueueId } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { Deliverer } from "../../src/flows/deliver.ts";
 import type {
+  AddressAnswer,
   MxAnswer,
   NextHop,
   OutgoingMessage,
@@ -59,10 +60,12 @@ export class FakeTransport implements Transport {
 export class FakeResolver implements Pick<Resolver, "mx" | "addresses"> {
   answers = new Map<string, MxAnswer>();
   async mx(domain: Domain): Promise<MxAnswer> {
-    return this.answers.get(domain) ?? { kind: "mx", hosts: [{ preference: 10, host: `mx.${domain}` }] };
+    return (
+      this.answers.get(domain) ?? { kind: "mx", hosts: [{ preference: 10, host: `mx.${domain}` }], isSecure: false }
+    );
   }
-  async addresses(): Promise<{ kind: "addresses"; addresses: [ReturnType<typeof ipv4>] }> {
-    return { kind: "addresses", addresses: [ipv4(0xc0000209)] };
+  async addresses(): Promise<AddressAnswer> {
+    return { kind: "addresses", addresses: [ipv4(0xc0000209)], isSecure: false };
   }
 }
 

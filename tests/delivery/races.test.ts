@@ -159,7 +159,7 @@ for (const act of ["hold", "remove"] as const) {
     const gate = Promise.withResolvers<void>();
     house.resolver.mx = async (domain) => {
       await gate.promise;
-      return { kind: "mx", hosts: [{ preference: 10, host: `mx.${domain}` }] };
+      return { kind: "mx", hosts: [{ preference: 10, host: `mx.${domain}` }], isSecure: false };
     };
     const message = await house.accept(["a@one.example"]);
     await house.settle();

@@ -9,6 +9,9 @@ declare module "dns-packet" {
     readonly name: string;
     readonly ttl?: number;
     readonly data?: unknown;
+    /** Of OPT. */
+    readonly udpPayloadSize?: number;
+    readonly flag_do?: boolean;
   }
   export interface Packet {
     readonly id?: number;
@@ -17,6 +20,8 @@ declare module "dns-packet" {
     readonly flags?: number;
     readonly questions?: readonly Question[];
     readonly answers?: readonly Answer[];
+    readonly authorities?: readonly Answer[];
+    readonly additionals?: readonly Answer[];
   }
   export function encode(packet: Packet): Buffer;
   export function decode(octets: Buffer): Packet;

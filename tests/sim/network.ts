@@ -104,7 +104,7 @@ export class SimNetwork {
 
   // --- names ------------------------------------------------------------------------------------------------------------
 
-  resolver(life: Life): Omit<Resolver, "txt"> {
+  resolver(life: Life): Omit<Resolver, "txt" | "tlsa"> {
     const later = <T>(answer: () => T): Promise<T> => {
       const delayMs = this.#chance.delayMs(30, this.#isHealed ? 100 : 10_000);
       return new Promise((resolve) => this.#time.afterIn(life, delayMs, () => resolve(answer())));
@@ -123,12 +123,12 @@ export class SimNetwork {
       { preference: 10, host: `mx1.${domain}` },
       { preference: 20, host: `mx2.${domain}` },
     ];
-    return this.#chance.odds(0.1) ? { kind: "no-mx" } : { kind: "mx", hosts };
+    return this.#chance.odds(0.1) ? { kind: "no-mx" } : { kind: "mx", hosts, isSecure: false };
   }
 
   #addresses(host: string): AddressAnswer {
     if (this.#moodOf(host.replace(/^mx\d\./, "")) === "lost") return { kind: "trouble", reason: "timeout" };
-    return { kind: "addresses", addresses: [ipv4(0xc6336400 + (host.length % 200))] };
+    return { kind: "addresses", addresses: [ipv4(0xc6336400 + (host.length % 200))], isSecure: false };
   }
 
   // --- next hops --------------------------------------------------------------------------------------------------------

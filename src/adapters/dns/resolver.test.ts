@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { FakeNameServer } from "../../../tests/dns/fake-name-server.ts";
+import { systemRandom } from "../node/random.ts";
 import { ManualClock } from "../memory/clock.ts";
 import { parseDomain, type Domain } from "../../core/mail/domain.ts";
 import { formatIpAddress, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import type { AddressAnswer } from "../../flows/ports.ts";
+import { DEFAULT_LIMITS } from "../../core/base/limits.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { parseHosts } from "./hosts-file.ts";
 import { listName } from "./list-name.ts";
@@ -41,12 +43,12 @@ async function open(test: TestContext, options: Partial<ResolverOptions> = {}): 
   const clock = new ManualClock();
   const resolver = createResolver({
     servers: [server.address],
-    timeoutMs: 10_000,
-    listTimeoutMs: 2_000,
-    cacheEntriesMax: 100,
-    queriesMax: 100,
+    isTrusted: false,
+    limits: DEFAULT_LIMITS,
     hostsFile: "/nonexistent",
+    resolvConf: "/nonexistent",
     clock,
+    random: systemRandom(),
     ...options,
   });
   test.after(async () => {
@@ -70,6 +72,7 @@ describe("Resolver.mx()", () => {
         { preference: 10, host: "a.example.net" },
         { preference: 20, host: "b.example.net" },
       ],
+      isSecure: false,
     });
   });
 
@@ -93,6 +96,7 @@ describe("Resolver.mx()", () => {
     assert.deepEqual(await resolver.mx(domain("both.example")), {
       kind: "mx",
       hosts: [{ preference: 10, host: "mail.both.example" }],
+      isSecure: false,
     });
   });
 
@@ -125,7 +129,7 @@ describe("Resolver.mx()", () => {
   });
 
   it("answers with trouble where too many questions are under way", async (test) => {
-    const { server, clock, resolver } = await open(test, { queriesMax: 1 });
+    const { server, clock, resolver } = await open(test, { limits: { ...DEFAULT_LIMITS, dnsQueries: 1 } });
     server.zone.set("MX silent.example", "silence");
     const first = resolver.mx(domain("silent.example"));
     assert.equal((await resolver.mx(domain("example.net"))).kind, "trouble");
@@ -260,15 +264,28 @@ describe("Resolver.listed()", () => {
 
 describe("AnswerCache", () => {
   it("keeps the answers asked for last, and none beyond its time", () => {
-    const cache = new AnswerCache<number>(2);
-    cache.set("a", 1, 100);
-    cache.set("b", 2, 100);
+    const cache = new AnswerCache<number>(2, 1_000);
+    cache.set("a", 1, 0, 100);
+    cache.set("b", 2, 0, 100);
     assert.equal(cache.get("a", 0), 1);
-    cache.set("c", 3, 100);
+    cache.set("c", 3, 0, 100);
     assert.equal(cache.get("b", 0), null);
     assert.equal(cache.get("a", 99), 1);
     assert.equal(cache.get("a", 100), null);
     assert.equal(cache.size, 1);
+  });
+
+  it("keeps no more than so many octets, and nothing for longer where the clock is set back", () => {
+    const cache = new AnswerCache<string>(100, 100);
+    cache.set("a", "x".repeat(40), 0, 100);
+    cache.set("b", "x".repeat(40), 50, 100);
+    assert.equal(cache.size, 2);
+    cache.set("b", "x".repeat(41), 50, 100);
+    cache.set("c", "x".repeat(40), 50, 100);
+    assert.equal(cache.get("a", 50), null);
+    assert.equal(cache.get("c", 49), null);
+    cache.set("d", "x".repeat(100), 50, 100);
+    assert.equal(cache.size, 0);
   });
 });
 

@@ -1,105 +1,106 @@
-import { Resolver as NodeResolver } from "node:dns/promises";
-import type { MxRecord, RecordWithTtl } from "node:dns";
+import type { Limits } from "../../core/base/limits.ts";
+import { SECOND_MS, type Random } from "../../core/base/time.ts";
 import { parseDomain, type Domain } from "../../core/mail/domain.ts";
-import { parseIpAddress, parseIpv4, type IpAddress, type Ipv4Address } from "../../core/mail/ip.ts";
-import type { AddressAnswer, Clock, MxAnswer, Resolver, TxtAnswer } from "../../flows/ports.ts";
+import { ipv4, normaliseIpv6, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
+import type { AddressAnswer, Clock, MxAnswer, Resolver, TlsaAnswer, TxtAnswer } from "../../flows/ports.ts";
 import { AnswerCache } from "./answer-cache.ts";
-import { HostsFile } from "./hosts-file.ts";
+import { ChangingFile } from "./changing-file.ts";
+import { parseHosts } from "./hosts-file.ts";
 import { listName } from "./list-name.ts";
+import { LATE, Lookup, type Looked, type Patience } from "./lookup.ts";
+import { nameServer, parseResolvConf, type NameServer } from "./name-servers.ts";
+import { textOf, type DnsRecord, type QuestionType } from "./packet.ts";
 
-/** An answer is kept as long as its TTL says, within these bounds. */
-const TTL_MIN_S = 5;
-const TTL_MAX_S = 3_600;
-/** What `node:dns` gives no TTL for: MX answers, and that something is not there (RFC 2308 asks for the SOA's). */
-const MX_TTL_S = 300;
-const NEGATIVE_TTL_S = 60;
-/** Who asks for a TXT record often has just written it. */
-const TXT_TTL_S = 5;
-/** TXT records of a name beyond these say nothing. */
-const TEXTS_MAX = 32;
-/** More hosts of a domain, or addresses of a host, are not tried (RFC 5321 §5.1 asks for at least two). */
-const HOSTS_MAX = 32;
-/** Tries of one question before the deadline. */
+/** More hosts of a domain, addresses of a host or texts of a name are not looked at (RFC 5321 §5.1 asks for at least two). */
+const RECORDS_MAX = 32;
+/** Tries of one question before the deadline, and of one question to a DNS list. */
 const TRIES = 3;
+const LIST_TRIES = 2;
+const HOSTS_OCTETS_MAX = 1_048_576;
+const RESOLV_CONF_OCTETS_MAX = 65_536;
+
+export type DnsLimits = Pick<Limits, Extract<keyof Limits, `dns${string}`>>;
 
 export interface ResolverOptions {
-  /** `192.0.2.53`, `[2001:db8::53]:5353`; without them those of the system. */
-  readonly servers?: readonly string[];
-  /** Until `mx` and `addresses` answer with trouble. */
-  readonly timeoutMs: number;
-  /** Until `listed` answers `unknown`. */
-  readonly listTimeoutMs: number;
-  readonly cacheEntriesMax: number;
-  /** Questions under way at once; more are answered with trouble or `unknown`. */
-  readonly queriesMax: number;
+  /** Servers that resolve for us; where there are none, those of `resolvConf`. */
+  readonly servers: readonly { readonly address: IpAddress; readonly port: number }[];
+  /** What they say to have validated is believed, though it crosses a network. */
+  readonly isTrusted: boolean;
+  readonly limits: DnsLimits;
   /** Names that need no DNS: hosts(5). */
   readonly hostsFile: string;
+  /** The servers of the system: resolv.conf(5). */
+  readonly resolvConf: string;
   readonly clock: Clock;
+  /** Good enough for secrets. */
+  readonly random: Random;
 }
 
 export type ClosableResolver = Resolver & { close(): void };
 
 type Listed = "listed" | "not-listed" | "unknown";
-type Answer = MxAnswer | AddressAnswer | Listed | TxtAnswer;
+type Answer = MxAnswer | AddressAnswer | TxtAnswer | TlsaAnswer | Listed;
 /** An answer and for how long; 0 is not kept. */
 interface Found<Kind extends Answer> {
   readonly answer: Kind;
-  readonly ttlSeconds: number;
+  readonly keepMs: number;
 }
 
-/** Asks the DNS by `node:dns` (c-ares: never in the thread pool). Equal questions under way share one answer; answers are cached. */
+/** Asks name servers that resolve for us. Equal questions under way share one answer; answers are cached. */
 export function createResolver(options: ResolverOptions): ClosableResolver {
   return new DnsResolver(options);
 }
 
 class DnsResolver implements ClosableResolver {
   readonly #options: ResolverOptions;
-  readonly #dns: NodeResolver;
-  readonly #listDns: NodeResolver;
-  readonly #hosts: HostsFile;
+  readonly #lookup: Lookup;
+  readonly #hosts: ChangingFile<ReadonlyMap<string, readonly IpAddress[]>>;
   readonly #cache: AnswerCache<Answer>;
   readonly #flights = new Map<string, Promise<Answer>>();
 
   constructor(options: ResolverOptions) {
+    const { limits, clock, random } = options;
     this.#options = options;
-    this.#dns = new NodeResolver({ timeout: Math.ceil(options.timeoutMs / TRIES), tries: TRIES });
-    this.#listDns = new NodeResolver({ timeout: Math.ceil(options.listTimeoutMs / 2), tries: 2 });
-    if (options.servers !== undefined) {
-      this.#dns.setServers(options.servers);
-      this.#listDns.setServers(options.servers);
-    }
-    this.#hosts = new HostsFile(options.hostsFile);
-    this.#cache = new AnswerCache(options.cacheEntriesMax);
+    this.#lookup = new Lookup({
+      servers: serversOf(options),
+      clock,
+      random,
+      socketsMax: limits.dnsPorts,
+      connectionsMax: limits.dnsTcpConnections,
+    });
+    this.#hosts = new ChangingFile(options.hostsFile, HOSTS_OCTETS_MAX, parseHosts);
+    this.#cache = new AnswerCache(limits.dnsCacheEntries, limits.dnsCacheOctets);
   }
 
   mx(domain: Domain): Promise<MxAnswer> {
-    const late: MxAnswer = { kind: "trouble", reason: "no answer in time" };
-    return this.#ask(`mx ${domain}`, () => this.#findMx(domain), late, this.#options.timeoutMs);
+    return this.#ask<MxAnswer>(`mx ${domain}`, () => this.#findMx(domain), TOO_LATE);
   }
 
   async addresses(host: string): Promise<AddressAnswer> {
     const literal = parseIpAddress(host.replace(/^\[(?:IPv6:)?(.*)\]$/i, "$1"));
-    if (literal.ok) return { kind: "addresses", addresses: [literal.value] };
+    if (literal.ok) return { kind: "addresses", addresses: [literal.value], isSecure: false };
     const name = host.toLowerCase().replace(/\.$/, "");
-    const known = await this.#hosts.find(name);
-    if (known.length > 0) return { kind: "addresses", addresses: known };
-    const late: AddressAnswer = { kind: "trouble", reason: "no answer in time" };
-    return this.#ask(`a ${name}`, () => this.#findAddresses(name), late, this.#options.timeoutMs);
+    const known = (await this.#hosts.read()).get(name);
+    if (known !== undefined) return { kind: "addresses", addresses: known, isSecure: false };
+    return await this.#ask<AddressAnswer>(`a ${name}`, () => this.#findAddresses(name), TOO_LATE);
   }
 
   listed(client: IpAddress, list: Domain): Promise<Listed> {
     const name = listName(client, list);
-    return this.#ask<Listed>(`list ${name}`, () => this.#findListed(name), "unknown", this.#options.listTimeoutMs);
+    const timeoutMs = this.#options.limits.dnsListTimeoutMs;
+    return this.#ask<Listed>(`list ${name}`, () => this.#findListed(name), "unknown", timeoutMs);
   }
 
   txt(name: Domain): Promise<TxtAnswer> {
-    const late: TxtAnswer = { kind: "trouble", reason: "no answer in time" };
-    return this.#ask(`txt ${name}`, () => this.#findTxt(name), late, this.#options.timeoutMs);
+    return this.#ask<TxtAnswer>(`txt ${name}`, () => this.#findTxt(name), TOO_LATE);
+  }
+
+  tlsa(name: Domain): Promise<TlsaAnswer> {
+    return this.#ask<TlsaAnswer>(`tlsa ${name}`, () => this.#findTlsa(name), TOO_LATE);
   }
 
   close(): void {
-    this.#dns.cancel();
-    this.#listDns.cancel();
+    this.#lookup.close();
   }
 
   /** From the cache, from a flight under way or by a new one. What comes after the deadline still goes into the cache. */
@@ -107,14 +108,14 @@ class DnsResolver implements ClosableResolver {
     key: string,
     find: () => Promise<Found<Kind>>,
     late: Kind,
-    timeoutMs: number,
+    timeoutMs = this.#options.limits.dnsTimeoutMs,
   ): Promise<Kind> {
-    const { clock, queriesMax } = this.#options;
+    const { clock, limits } = this.#options;
     const cached = this.#cache.get(key, clock.now());
     if (cached !== null) return cached as Kind;
     let flight = this.#flights.get(key) as Promise<Kind> | undefined;
     if (flight === undefined) {
-      if (this.#flights.size >= queriesMax) return late;
+      if (this.#flights.size >= limits.dnsQueries) return late;
       flight = this.#fly(key, find);
       this.#flights.set(key, flight);
     }
@@ -127,86 +128,129 @@ class DnsResolver implements ClosableResolver {
 
   async #fly<Kind extends Answer>(key: string, find: () => Promise<Found<Kind>>): Promise<Kind> {
     try {
-      const { answer, ttlSeconds } = await find();
-      const seconds = Math.min(TTL_MAX_S, Math.max(TTL_MIN_S, ttlSeconds));
-      if (ttlSeconds > 0) this.#cache.set(key, answer, this.#options.clock.now() + 1_000 * seconds);
+      const { answer, keepMs } = await find();
+      if (keepMs > 0) this.#cache.set(key, answer, this.#options.clock.now(), keepMs);
       return answer;
     } finally {
       this.#flights.delete(key);
     }
   }
 
-  async #findMx(domain: Domain): Promise<Found<MxAnswer>> {
-    try {
-      return { answer: readMx(await this.#dns.resolveMx(domain)), ttlSeconds: MX_TTL_S };
-    } catch (error) {
-      const code = codeOf(error);
-      if (code === "ENODATA") return { answer: { kind: "no-mx" }, ttlSeconds: NEGATIVE_TTL_S };
-      if (code === "ENOTFOUND") return { answer: { kind: "no-such-domain" }, ttlSeconds: NEGATIVE_TTL_S };
-      return { answer: { kind: "trouble", reason: reasonOf(code) }, ttlSeconds: 0 };
-    }
+  #find(name: string, type: QuestionType): Promise<Looked> {
+    return this.#lookup.find(name, type, { timeoutMs: this.#options.limits.dnsTimeoutMs, tries: TRIES });
   }
 
-  async #findTxt(name: Domain): Promise<Found<TxtAnswer>> {
-    try {
-      const records = await this.#dns.resolveTxt(name);
-      const texts = records.slice(0, TEXTS_MAX).map((strings) => strings.join(""));
-      return { answer: { kind: "texts", texts }, ttlSeconds: TXT_TTL_S };
-    } catch (error) {
-      const code = codeOf(error);
-      if (code === "ENODATA") return { answer: { kind: "none" }, ttlSeconds: TTL_MIN_S };
-      if (code === "ENOTFOUND") return { answer: { kind: "no-such-domain" }, ttlSeconds: TTL_MIN_S };
-      return { answer: { kind: "trouble", reason: reasonOf(code) }, ttlSeconds: 0 };
+  async #findMx(domain: Domain): Promise<Found<MxAnswer>> {
+    const looked = await this.#find(domain, "MX");
+    const keepMs = this.#keepMs(looked);
+    switch (looked.kind) {
+      case "records": {
+        const answer = readMx(looked.records, looked.isSecure);
+        return { answer, keepMs: answer.kind === "trouble" ? 0 : keepMs };
+      }
+      case "none":
+        return { answer: { kind: "no-mx" }, keepMs };
+      case "no-such-domain":
+        return { answer: { kind: "no-such-domain" }, keepMs };
+      case "trouble":
+        return { answer: looked, keepMs };
     }
   }
 
   async #findAddresses(name: string): Promise<Found<AddressAnswer>> {
-    const [six, four] = await Promise.all([
-      settle(this.#dns.resolve6(name, { ttl: true })),
-      settle(this.#dns.resolve4(name, { ttl: true })),
-    ]);
-    const trouble = six.trouble ?? four.trouble;
-    const addresses = interleave(readAddresses(six.records), readAddresses(four.records));
+    const families = await Promise.all([this.#find(name, "AAAA"), this.#find(name, "A")]);
+    const [six, four] = families;
+    const trouble = families.find((looked) => looked.kind === "trouble");
+    const addresses = interleave(readAddresses(six), readAddresses(four));
+    const keepMs = Math.min(...families.filter(isThere).map((looked) => this.#keepMs(looked)));
     if (addresses.length > 0) {
+      const isSecure = families.every((looked) => looked.kind !== "records" || looked.isSecure);
       // Half an answer is used, and soon asked for again.
-      const ttls = trouble === null ? [...six.records, ...four.records].map(({ ttl }) => ttl) : [TTL_MIN_S];
-      return { answer: { kind: "addresses", addresses }, ttlSeconds: Math.max(1, Math.min(...ttls)) };
+      const soonMs = trouble === undefined ? keepMs : this.#options.limits.dnsTtlMinMs;
+      return { answer: { kind: "addresses", addresses, isSecure }, keepMs: soonMs };
     }
-    if (trouble !== null) return { answer: { kind: "trouble", reason: reasonOf(trouble) }, ttlSeconds: 0 };
-    return { answer: { kind: "none" }, ttlSeconds: NEGATIVE_TTL_S };
+    if (trouble !== undefined) return { answer: trouble, keepMs: 0 };
+    return { answer: { kind: "none" }, keepMs: Math.min(...families.map((looked) => this.#keepMs(looked))) };
   }
 
   async #findListed(name: string): Promise<Found<Listed>> {
-    const { records, trouble } = await settle(this.#listDns.resolve4(name, { ttl: true }));
-    if (trouble !== null) return { answer: "unknown", ttlSeconds: 0 };
-    const answers = records.map(({ address }) => parseIpv4(address)).filter((parsed) => parsed.ok);
-    const codes = answers.map(({ value }) => value).filter(isListCode);
-    const ttls = records.map(({ ttl }) => ttl);
-    const ttlSeconds = Math.max(1, ttls.length === 0 ? NEGATIVE_TTL_S : Math.min(...ttls));
-    if (codes.some((code) => !isListError(code))) return { answer: "listed", ttlSeconds };
-    return codes.length > 0 ? { answer: "unknown", ttlSeconds } : { answer: "not-listed", ttlSeconds };
+    const patience: Patience = { timeoutMs: this.#options.limits.dnsListTimeoutMs, tries: LIST_TRIES };
+    const looked = await this.#lookup.find(name, "A", patience);
+    const keepMs = this.#keepMs(looked);
+    if (looked.kind === "trouble") return { answer: "unknown", keepMs };
+    const codes = readAddresses(looked).filter(isListCode);
+    if (codes.some((code) => !isListError(code))) return { answer: "listed", keepMs };
+    return { answer: codes.length > 0 ? "unknown" : "not-listed", keepMs };
+  }
+
+  async #findTxt(name: Domain): Promise<Found<TxtAnswer>> {
+    const looked = await this.#find(name, "TXT");
+    const keepMs = this.#keepMs(looked);
+    if (looked.kind === "trouble") return { answer: looked, keepMs };
+    if (looked.kind !== "records") return { answer: { kind: looked.kind }, keepMs };
+    const texts = looked.records.flatMap((data) => (data.type === "TXT" ? (textOf(data.octets) ?? []) : []));
+    return { answer: { kind: "texts", texts: texts.slice(0, RECORDS_MAX) }, keepMs };
+  }
+
+  async #findTlsa(name: Domain): Promise<Found<TlsaAnswer>> {
+    const looked = await this.#find(name, "TLSA");
+    const keepMs = this.#keepMs(looked);
+    if (looked.kind === "trouble") return { answer: looked, keepMs };
+    if (looked.kind !== "records") return { answer: { kind: "none" }, keepMs };
+    const records = looked.records.flatMap((data) => {
+      if (data.type !== "TLSA") return [];
+      const [usage = 0, selector = 0, matchingType = 0] = data.octets;
+      return [{ usage, selector, matchingType, octets: data.octets.subarray(3) }];
+    });
+    const { isSecure } = looked;
+    return { answer: { kind: "records", records: records.slice(0, RECORDS_MAX), isSecure }, keepMs };
+  }
+
+  /** For how long: what the records or the SOA say, within bounds; trouble not at all. */
+  #keepMs(looked: Looked): number {
+    if (looked.kind === "trouble") return 0;
+    const { dnsTtlMinMs, dnsTtlMaxMs, dnsNegativeTtlMaxMs } = this.#options.limits;
+    const mostMs = looked.kind === "records" ? dnsTtlMaxMs : dnsNegativeTtlMaxMs;
+    return Math.min(mostMs, Math.max(dnsTtlMinMs, looked.ttlSeconds * SECOND_MS));
   }
 }
 
-/** `MX 0 .` alone is the null MX (RFC 7505); beside others it says nothing. What is no host name is no host. */
-function readMx(records: readonly MxRecord[]): MxAnswer {
-  const isNull = (record: MxRecord): boolean => record.exchange === "" || record.exchange === ".";
-  if (records.length > 0 && records.every(isNull)) return { kind: "null-mx" };
-  const hosts = records
-    .filter((record) => !isNull(record))
-    .flatMap(({ exchange, priority }) => {
-      const host = parseDomain(exchange);
-      return host.ok ? [{ preference: priority, host: host.value }] : [];
-    })
-    .sort((a, b) => a.preference - b.preference)
-    .slice(0, HOSTS_MAX);
-  return hosts.length > 0 ? { kind: "mx", hosts } : { kind: "trouble", reason: "its MX records name no host" };
+const TOO_LATE = { kind: "trouble", reason: LATE } as const;
+
+function serversOf({ servers, isTrusted, resolvConf }: ResolverOptions): () => Promise<readonly NameServer[]> {
+  const ours = servers.map(({ address, port }) => nameServer(address, port, isTrusted));
+  if (ours.length > 0) return () => Promise.resolve(ours);
+  const file = new ChangingFile(resolvConf, RESOLV_CONF_OCTETS_MAX, (text) => parseResolvConf(text, isTrusted));
+  return () => file.read();
 }
 
-function readAddresses(records: readonly RecordWithTtl[]): IpAddress[] {
-  return records.flatMap(({ address }) => {
-    const parsed = parseIpAddress(address);
-    return parsed.ok ? [parsed.value] : [];
+/** `MX 0 .` alone is the null MX (RFC 7505); beside others it says nothing. What is no host name is no host. */
+function readMx(records: readonly DnsRecord["data"][], isSecure: boolean): MxAnswer {
+  const exchanges = records.filter((data) => data.type === "MX");
+  if (exchanges.every(({ exchange }) => exchange === "")) return { kind: "null-mx" };
+  const hosts = exchanges
+    .flatMap(({ preference, exchange }) => {
+      const host = parseDomain(exchange);
+      return host.ok ? [{ preference, host: host.value }] : [];
+    })
+    .sort((a, b) => a.preference - b.preference)
+    .slice(0, RECORDS_MAX);
+  return hosts.length > 0
+    ? { kind: "mx", hosts, isSecure }
+    : { kind: "trouble", reason: "its MX records name no host" };
+}
+
+function isThere(looked: Looked): boolean {
+  return looked.kind === "records";
+}
+
+function readAddresses(looked: Looked): IpAddress[] {
+  if (looked.kind !== "records") return [];
+  return looked.records.flatMap((data) => {
+    if (data.type !== "A" && data.type !== "AAAA") return [];
+    const view = new DataView(data.octets.buffer, data.octets.byteOffset);
+    const word = (i: number): number => view.getUint32(4 * i);
+    return [data.type === "A" ? ipv4(word(0)) : normaliseIpv6([word(0), word(1), word(2), word(3)])];
   });
 }
 
@@ -216,47 +260,15 @@ function interleave(six: readonly IpAddress[], four: readonly IpAddress[]): IpAd
   for (let i = 0; i < Math.max(six.length, four.length); i++) {
     for (const address of [six[i], four[i]]) if (address !== undefined) all.push(address);
   }
-  return all.slice(0, HOSTS_MAX);
+  return all.slice(0, RECORDS_MAX);
 }
 
 /** A list answers within 127.0.0.0/8; anything else is a domain that was given up and parked (RFC 5782 §2.1). */
-function isListCode({ bits }: Ipv4Address): boolean {
-  return bits >>> 24 === 127;
+function isListCode(address: IpAddress): boolean {
+  return address.family === 4 && address.bits >>> 24 === 127;
 }
 
 /** 127.255.255.0/24 is how lists say that they do not answer us: the question came by an open resolver, or too often. */
-function isListError({ bits }: Ipv4Address): boolean {
-  return bits >>> 8 === 0x7fffff;
-}
-
-/** The records, or none because there are none; or the code of what was in the way. */
-async function settle(
-  query: Promise<RecordWithTtl[]>,
-): Promise<{ readonly records: readonly RecordWithTtl[]; readonly trouble: string | null }> {
-  try {
-    return { records: await query, trouble: null };
-  } catch (error) {
-    const code = codeOf(error);
-    return { records: [], trouble: code === "ENODATA" || code === "ENOTFOUND" ? null : code };
-  }
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  return typeof code === "string" ? code : String(error);
-}
-
-const REASONS: { readonly [code: string]: string } = {
-  ESERVFAIL: "the name server failed (SERVFAIL)",
-  EREFUSED: "the name server refuses to answer (REFUSED)",
-  ETIMEOUT: "no answer in time",
-  ECONNREFUSED: "no name server can be reached",
-  EBADRESP: "the answer cannot be read",
-  EFORMERR: "the name server does not understand the question (FORMERR)",
-  EBADNAME: "it is no name that can be asked for",
-  ECANCELLED: "the question was given up",
-};
-
-function reasonOf(code: string): string {
-  return REASONS[code] ?? code;
+function isListError(address: IpAddress): boolean {
+  return address.family === 4 && address.bits >>> 8 === 0x7fffff;
 }

@@ -99,10 +99,20 @@ export const DEFAULT_LIMITS = {
   dnsTimeoutMs: 10_000,
   /** Waiting for one DNS list; what did not answer then is unknown. */
   dnsListTimeoutMs: 2_000,
-  /** DNS answers kept, each at most 32 hosts or addresses. */
+  /** DNS answers kept, each at most 32 hosts, addresses or texts; and what they hold together. */
   dnsCacheEntries: 10_000,
+  dnsCacheOctets: 16 * 1_048_576,
+  /** A DNS answer is kept as long as its TTL says (RFC 1035 §3.2.1), within these bounds. */
+  dnsTtlMinMs: 5_000,
+  dnsTtlMaxMs: 3_600_000,
+  /** The longest that it is kept that a name or record is not there; RFC 2308 §5 allows up to three hours. */
+  dnsNegativeTtlMaxMs: 300_000,
   /** DNS questions under way at once; more are answered as if nobody had answered. */
   dnsQueries: 4_096,
+  /** Ports from which one name server is asked at once, each drawn by chance (RFC 5452 §9.2); further questions share them. */
+  dnsPorts: 64,
+  /** DNS answers that come over TCP at once (RFC 7766), each at most 64 KiB; further ones wait. */
+  dnsTcpConnections: 32,
   /** Header of a message that is signed by DKIM; a longer one goes out unsigned. */
   dkimHeaderOctets: 262_144,
   /** DKIM signatures kept for the next attempt or next hop of their message, each of about 1.5 KiB. */

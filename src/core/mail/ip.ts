@@ -115,6 +115,12 @@ function formatIpv6(words: readonly number[]): string {
   return `${hex(groups.slice(0, best.at))}::${hex(groups.slice(best.at + best.length))}`;
 }
 
+/** What never leaves the machine: 127.0.0.0/8 (RFC 1122 §3.2.1.3) and ::1 (RFC 4291 §2.5.3). */
+export function isLoopback(address: IpAddress): boolean {
+  if (address.family === 4) return address.bits >>> 24 === 127;
+  return address.words.join() === "0,0,0,1";
+}
+
 export function sameAddress(a: IpAddress, b: IpAddress): boolean {
   if (a.family === 4) return b.family === 4 && a.bits === b.bits;
   return b.family === 6 && a.words.every((word, i) => word === b.words[i]);
