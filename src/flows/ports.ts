@@ -6,6 +6,7 @@ import type { Result } from "../core/base/result.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { DkimAlgorithm, DkimKey } from "../core/dkim/key.ts";
 import type { Content, FileContent } from "../core/mail/content.ts";
+import type { AddressAnswer, MxAnswer, TlsaAnswer, TxtAnswer } from "../core/mail/dns-answer.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { Recipient, Envelope } from "../core/mail/envelope.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
@@ -275,48 +276,6 @@ export interface DkimKeyStore {
 }
 
 // --- network: out -----------------------------------------------------------------------------------------------------
-
-// `isSecure`: DNSSEC validated the answer and all aliases on the way, as a name server says that is believed (RFC 7672 §2.1.1).
-
-export type MxAnswer =
-  | {
-      readonly kind: "mx";
-      readonly hosts: readonly { readonly preference: number; readonly host: string }[];
-      readonly isSecure: boolean;
-    }
-  /** `MX 0 .`: the domain takes no mail (RFC 7505). */
-  | { readonly kind: "null-mx" }
-  /** The domain exists without MX: its own addresses are tried (RFC 5321 §5.1). */
-  | { readonly kind: "no-mx" }
-  | { readonly kind: "no-such-domain" }
-  | { readonly kind: "trouble"; readonly reason: string };
-
-export type AddressAnswer =
-  | { readonly kind: "addresses"; readonly addresses: readonly IpAddress[]; readonly isSecure: boolean }
-  | { readonly kind: "none" }
-  | { readonly kind: "trouble"; readonly reason: string };
-
-export type TxtAnswer =
-  /** One a record, its strings joined without anything between them (RFC 6376 §3.6.2.2); each octet is one character. Never empty. */
-  | { readonly kind: "texts"; readonly texts: readonly string[] }
-  /** The name exists without TXT. */
-  | { readonly kind: "none" }
-  | { readonly kind: "no-such-domain" }
-  | { readonly kind: "trouble"; readonly reason: string };
-
-/** How the certificate of a server is known (RFC 6698 §2.1); the numbers are as they came. */
-export interface TlsaRecord {
-  readonly usage: number;
-  readonly selector: number;
-  readonly matchingType: number;
-  readonly octets: Uint8Array;
-}
-
-export type TlsaAnswer =
-  /** Never empty. */
-  | { readonly kind: "records"; readonly records: readonly TlsaRecord[]; readonly isSecure: boolean }
-  | { readonly kind: "none" }
-  | { readonly kind: "trouble"; readonly reason: string };
 
 export interface Resolver {
   mx(domain: Domain): Promise<MxAnswer>;

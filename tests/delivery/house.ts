@@ -14,15 +14,8 @@ import { DEFAULT_ATTRIBUTES, type Attributes } from "../../src/core/policy/polic
 import type { AcceptedMessage, QueueId } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { Deliverer } from "../../src/flows/deliver.ts";
-import type {
-  AddressAnswer,
-  MxAnswer,
-  NextHop,
-  OutgoingMessage,
-  Resolver,
-  Transport,
-  TransportResult,
-} from "../../src/flows/ports.ts";
+import type { AddressAnswer, MxAnswer } from "../../src/core/mail/dns-answer.ts";
+import type { NextHop, OutgoingMessage, Resolver, Transport, TransportResult } from "../../src/flows/ports.ts";
 import type { DeliveryConfiguration } from "../../src/flows/routing.ts";
 import { SIGNS_NOTHING } from "../../src/flows/sign.ts";
 

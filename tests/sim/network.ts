@@ -1,16 +1,8 @@
 import type { Domain } from "../../src/core/mail/domain.ts";
 import { ipv4 } from "../../src/core/mail/ip.ts";
 import { reply, replyClass, type Reply } from "../../src/core/mail/reply.ts";
-import type {
-  AddressAnswer,
-  MxAnswer,
-  NextHop,
-  OutgoingMessage,
-  Resolver,
-  Spool,
-  Transport,
-  TransportResult,
-} from "../../src/flows/ports.ts";
+import type { AddressAnswer, MxAnswer } from "../../src/core/mail/dns-answer.ts";
+import type { NextHop, OutgoingMessage, Resolver, Spool, Transport, TransportResult } from "../../src/flows/ports.ts";
 import type { Chance } from "./chance.ts";
 import type { Ledger, Sending } from "./ledger.ts";
 import type { Life, SimTime } from "./time.ts";

@@ -1,8 +1,9 @@
 import type { Limits } from "../../core/base/limits.ts";
 import { SECOND_MS, type Random } from "../../core/base/time.ts";
+import type { AddressAnswer, MxAnswer, TlsaAnswer, TxtAnswer } from "../../core/mail/dns-answer.ts";
 import { parseDomain, type Domain } from "../../core/mail/domain.ts";
 import { ipv4, normaliseIpv6, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
-import type { AddressAnswer, Clock, MxAnswer, Resolver, TlsaAnswer, TxtAnswer } from "../../flows/ports.ts";
+import type { Clock, Resolver } from "../../flows/ports.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { ChangingFile } from "./changing-file.ts";
 import { parseHosts } from "./hosts-file.ts";
