@@ -44,6 +44,9 @@ export class FakeNameServer {
   truncates = false;
   /** Does not know EDNS. */
   isOld = false;
+  /** TCP connections that were open at once. */
+  connectionsMost = 0;
+  #isStopped = false;
   readonly #socket: Socket;
   readonly #listener: Server;
   readonly #connections = new Set<Connection>();
@@ -56,6 +59,7 @@ export class FakeNameServer {
     });
     listener.on("connection", (connection) => {
       this.#connections.add(connection);
+      this.connectionsMost = Math.max(this.connectionsMost, this.#connections.size);
       connection.on("error", () => undefined).on("close", () => this.#connections.delete(connection));
       // Questions are shorter than a segment.
       connection.on("data", (octets) => {
@@ -91,7 +95,14 @@ export class FakeNameServer {
     return this.#socket.address().port;
   }
 
+  /** Sends a datagram, by the way. */
+  send(octets: Uint8Array, port: number): void {
+    this.#socket.send(octets, port, "127.0.0.1");
+  }
+
   async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     for (const connection of this.#connections) connection.destroy();
     this.#socket.close();
     this.#listener.close();
