@@ -1,6 +1,7 @@
 /** `relaykeeper backup`: a copy of the data directory of a running relay, on which another one can start. */
 import { copyFile, lstat, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
+import { copyDkimKeys } from "./adapters/node/dkim-key-files.ts";
 import { copyJournal } from "./adapters/journal-sqlite/backup.ts";
 import { syncDirectory } from "./adapters/store-sqlite/data-directory.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
@@ -29,7 +30,7 @@ export class Backups {
 
   /**
    * Makes `directory`, which must not be there, and everything in it, for its owner alone. Until it is whole and on stable storage
-   * it has another name. `withKey` takes the key along that opens sealed passwords.
+   * it has another name. `withKey` takes the key along that opens sealed passwords and keys.
    */
   async make(directory: string, withKey: boolean): Promise<Result<StoreBackup, string>> {
     if (!isAbsolute(directory)) return err(`${directory} is not a whole path`);
@@ -62,6 +63,7 @@ export class Backups {
     // The journal comes last: it tells of everything that the copy of the store has.
     await journal.flush().catch(() => undefined);
     await copyJournal(join(dataDirectory, "journal.db"), join(target, "journal.db"));
+    await copyDkimKeys(dataDirectory, target);
     if (withKey) await copyFile(join(dataDirectory, "sealing.key"), join(target, "sealing.key"));
     await syncDirectory(target);
     return copied;

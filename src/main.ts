@@ -8,10 +8,15 @@ import type { ConfigSources } from "./config/load.ts";
 import { printableJson } from "./core/base/printable.ts";
 
 type ClientVerb = Exclude<VerbName, "serve" | "check">;
+type DkimVerbs = typeof import("./adapters/terminal/dkim-verbs.ts");
 type SimpleVerbs = typeof import("./adapters/terminal/simple-verbs.ts");
 
 function simple(pick: (verbs: SimpleVerbs) => Runner): () => Promise<Runner> {
   return async () => pick(await import("./adapters/terminal/simple-verbs.ts"));
+}
+
+function dkim(pick: (verbs: DkimVerbs) => Runner): () => Promise<Runner> {
+  return async () => pick(await import("./adapters/terminal/dkim-verbs.ts"));
 }
 
 /** Verbs that talk to the running relay. */
@@ -37,6 +42,12 @@ const RUNNERS: Readonly<Record<ClientVerb, () => Promise<Runner>>> = {
   "user add": async () => (await import("./adapters/terminal/add-user.ts")).addUser,
   "user remove": simple((verbs) => verbs.removeUser),
   "user list": simple((verbs) => verbs.listUsers),
+  "dkim create": dkim((verbs) => verbs.createKeys),
+  "dkim list": dkim((verbs) => verbs.listKeys),
+  "dkim show": dkim((verbs) => verbs.showKeys),
+  "dkim check": dkim((verbs) => verbs.checkKeys),
+  "dkim use": dkim((verbs) => verbs.useKey),
+  "dkim remove": dkim((verbs) => verbs.removeKeys),
   "store check": simple((verbs) => verbs.checkStore),
   backup: simple((verbs) => verbs.backUp),
   wrksmtple: simple((verbs) => verbs.printScreen),

@@ -69,19 +69,21 @@ export class FakeNameServer {
     });
   }
 
-  static async start(): Promise<FakeNameServer> {
+  /** Another address of the loopback network, and port 53 there, are for programs that know no other port. */
+  static async start(host = "127.0.0.1", port = 0): Promise<FakeNameServer> {
     for (;;) {
       const socket = createSocket("udp4");
-      socket.bind(0, "127.0.0.1");
+      socket.bind(port, host);
       await once(socket, "listening");
       const listener = createServer();
-      listener.listen(socket.address().port, "127.0.0.1");
+      listener.listen(socket.address().port, host);
       try {
         await once(listener, "listening");
         return new FakeNameServer(socket, listener);
-      } catch {
+      } catch (fault) {
         // The port is somebody else's for TCP.
         socket.close();
+        if (port !== 0) throw fault;
       }
     }
   }

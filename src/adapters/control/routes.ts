@@ -33,7 +33,7 @@ export const TEXT_OCTETS_MAX = 256 * 1_048_576;
 export const CALLER_HEADER = "relaykeeper-user";
 const CALLER_MAX = 64;
 
-type Handle = (request: FastifyRequest, by: string) => Promise<CommandResult>;
+export type Handle = (request: FastifyRequest, by: string) => Promise<CommandResult>;
 
 export function addRoutes(app: FastifyInstance, parts: ControlParts): void {
   const { operations } = parts;
@@ -74,7 +74,7 @@ type AddGet = (path: string, handle: Handle) => void;
 type AddPost = (path: string, handle: Handle, bodyLimit?: number) => void;
 
 /** One place where results become HTTP. */
-function answering(handle: Handle) {
+export function answering(handle: Handle) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { ok, messages, output, value } = await handle(request, callerOf(request));
     if (!ok) reply.status(messages.some(({ id }) => id === "SMR0831") ? 400 : 422);
@@ -102,7 +102,7 @@ export function invalid(reason: string): CommandResult {
   return { ok: false, messages: [message("SMR0831", reason)], output: "", value: null };
 }
 
-async function reading<T>(
+export async function reading<T>(
   schema: z.ZodType<T>,
   body: unknown,
   act: (value: T) => Promise<CommandResult>,
@@ -118,7 +118,7 @@ export function readAs<T>(schema: z.ZodType<T>, value: unknown): Result<T, strin
   return err(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not valid"}`.replace(/^: /, ""));
 }
 
-function textOf(params: unknown, name: string): string {
+export function textOf(params: unknown, name: string): string {
   const value: unknown = (params as Readonly<Record<string, unknown>>)[name];
   return typeof value === "string" ? value : "";
 }

@@ -41,6 +41,19 @@ export function createDkimKeyFiles(dataDirectory: string): DkimKeyStore {
   };
 }
 
+/** Copies the keys, sealed as they are, into another data directory, where there are any. */
+export async function copyDkimKeys(dataDirectory: string, target: string): Promise<void> {
+  const folder = join(target, "dkim");
+  const names = (await namesIn(join(dataDirectory, "dkim"))).filter((name) => name !== FRESH);
+  if (names.length === 0) return;
+  await mkdir(folder, { mode: 0o700 });
+  for (const name of names) {
+    const octets = await octetsOf(join(dataDirectory, "dkim", name));
+    if (octets !== null) await write(join(folder, name), octets);
+  }
+  await sync(folder);
+}
+
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
@@ -50,7 +63,18 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-async function write(file: string, text: string): Promise<void> {
+/** null where there is no such file, as where a key was removed meanwhile. */
+async function octetsOf(file: string): Promise<Uint8Array | null> {
+  try {
+    return await readFile(file);
+  } catch (fault) {
+    const { code } = fault as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "EISDIR") return null;
+    throw fault;
+  }
+}
+
+async function write(file: string, text: string | Uint8Array): Promise<void> {
   const handle = await open(file, "w", 0o600);
   try {
     await handle.chmod(0o600);
