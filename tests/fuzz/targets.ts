@@ -1,6 +1,7 @@
 import type { PlantedBug, Target } from "./target.ts";
 import { commandBugs, commandTargets } from "./targets/commands.ts";
 import { controlBugs, controlTargets } from "./targets/control.ts";
+import { dnsBugs, dnsTargets } from "./targets/dns.ts";
 import { framingBugs, framingTargets } from "./targets/framing.ts";
 import { mailBugs, mailTargets } from "./targets/mail.ts";
 import { sessionBugs, sessionTargets } from "./targets/session.ts";
@@ -11,6 +12,7 @@ export const TARGETS: readonly Target[] = [
   ...framingTargets,
   ...commandTargets,
   ...wireTargets,
+  ...dnsTargets,
   ...textTargets,
   ...mailTargets,
   ...controlTargets,
@@ -21,6 +23,7 @@ export const BUGS: readonly PlantedBug[] = [
   ...framingBugs,
   ...commandBugs,
   ...wireBugs,
+  ...dnsBugs,
   ...textBugs,
   ...mailBugs,
   ...controlBugs,

@@ -230,7 +230,8 @@ class Packet {
         return { type, minimumSeconds: this.next32() };
       }
       default: {
-        const octets = this.#octets.slice(this.at, end);
+        // A copy: what is kept of a packet does not keep the packet.
+        const octets = Uint8Array.from(this.#octets.subarray(this.at, end));
         if (!isSound(type, octets)) throw new Malformed();
         this.at = end;
         return { type, octets };

@@ -11,8 +11,10 @@ import { parseDomain, type Domain } from "../../core/mail/domain.ts";
 import { formatIpAddress, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import { DEFAULT_LIMITS } from "../../core/base/limits.ts";
 import { AnswerCache } from "./answer-cache.ts";
+import { ChangingFile } from "./changing-file.ts";
 import { parseHosts } from "./hosts-file.ts";
 import { listName } from "./list-name.ts";
+import { nameServer, parseResolvConf } from "./name-servers.ts";
 import { createResolver, type ClosableResolver, type ResolverOptions } from "./resolver.ts";
 
 function domain(text: string): Domain {
@@ -259,6 +261,67 @@ describe("Resolver.listed()", () => {
     const answer = resolver.listed(address("192.0.2.2"), list);
     await clock.run(2_000);
     assert.equal(await answer, "unknown");
+  });
+});
+
+describe("what is kept", () => {
+  const cases = [
+    ["a record that names no time", { ttl: 0 }, 5_000],
+    ["a record for a while", { ttl: 60 }, 60_000],
+    ["a record for a day", { ttl: 86_400 }, 3_600_000],
+    ["no record and no SOA", { soa: null }, 5_000],
+    ["no record, by the SOA", { soa: 60 }, 60_000],
+    ["no record for a day", { soa: 86_400 }, 300_000],
+  ] as const;
+  for (const [what, said, keptMs] of cases) {
+    it(`${what}: ${keptMs / 1_000} s`, async (test) => {
+      const { server, clock, resolver } = await open(test);
+      if ("ttl" in said) server.zone.set("MX example.net", [{ ...mx(10, "a.example.net"), ttl: said.ttl }]);
+      else if (said.soa !== null) server.soa = { ttl: 172_800, minimum: said.soa };
+      await resolver.mx(domain("example.net"));
+      clock.advance(keptMs - 1);
+      await resolver.mx(domain("example.net"));
+      assert.equal(server.asked.length, 1);
+      clock.advance(1);
+      await resolver.mx(domain("example.net"));
+      assert.equal(server.asked.length, 2);
+    });
+  }
+});
+
+describe("name servers", () => {
+  const believed: readonly (readonly [host: string, isTrusted: boolean, isBelieved: boolean])[] = [
+    ["127.0.0.1", false, true],
+    ["127.0.0.53", false, true],
+    ["::1", false, true],
+    ["192.0.2.53", false, false],
+    ["2001:db8::53", false, false],
+    ["192.0.2.53", true, true],
+  ];
+  for (const [host, isTrusted, isBelieved] of believed) {
+    it(`${host}${isTrusted ? ", trusted," : ""} is ${isBelieved ? "" : "not "}believed`, () => {
+      assert.deepEqual(nameServer(address(host), 53, isTrusted), { host, port: 53, isBelieved });
+    });
+  }
+
+  it("are those of resolv.conf, three at most, this machine where there are none", () => {
+    const hosts = (text: string): string[] => parseResolvConf(text, false).map(({ host }) => host);
+    const text = "# x\nsearch example\nnameserver 192.0.2.1\n nameserver\tfe80::53%eth0 \nnameserver ns.example\n";
+    assert.deepEqual(hosts(text), ["192.0.2.1", "fe80::53%eth0"]);
+    assert.deepEqual(hosts(`${text}nameserver 192.0.2.2\nnameserver 192.0.2.3`).length, 3);
+    assert.deepEqual(hosts("nameserver nonsense"), ["127.0.0.1"]);
+  });
+
+  it("are read again when resolv.conf changed", async (test) => {
+    const directory = await mkdtemp(join(tmpdir(), "relaykeeper-resolv-"));
+    test.after(() => rm(directory, { recursive: true }));
+    const resolvConf = join(directory, "resolv.conf");
+    const file = new ChangingFile(resolvConf, 100, (text) => parseResolvConf(text, true));
+    assert.equal((await file.read())[0]?.host, "127.0.0.1");
+    await writeFile(resolvConf, "nameserver 192.0.2.1\n");
+    assert.equal((await file.read())[0]?.host, "192.0.2.1");
+    await writeFile(resolvConf, `nameserver 192.0.2.2\n${"#".repeat(100)}`);
+    assert.equal((await file.read())[0]?.host, "192.0.2.1", "a file that is too long is not read");
   });
 });
 
