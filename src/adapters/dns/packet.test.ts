@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decode, encode } from "dns-packet";
 import fc from "fast-check";
-import { assertLinear } from "../../../tests/linear.ts";
 import { formatQuestion, nameOctets, readReply, textOf, type DnsRecord, type QuestionType } from "./packet.ts";
 
 const ID = 0x1234;
@@ -90,21 +89,17 @@ describe("readReply()", () => {
     assert.equal(typeof reply === "string" ? reply : reply.code, 16);
   });
 
-  it("takes time that grows with the length, where every name leads through all the others", () => {
+  it("reads an octet a bounded number of times, though every name leads through all the others", () => {
     // Pointers, each to the one before, in a record of an unknown type; then records whose name is the last of them.
-    const chained = (octets: number): Uint8Array => {
-      const links = Math.min(octets / 4, 4_000);
+    const chained = (links: number): Uint8Array => {
       const chain = Array.from({ length: links }, (_, i) => hex16(0xc000 + (i === 0 ? 12 : 38 + 2 * (i - 1)))).join("");
       const last = hex16(0xc000 + 38 + 2 * (links - 1));
-      const count = Math.floor(octets / 24);
       const head = `00fffe000100000000${hex16(2 * links)}`;
-      return packet(15, count + 1, head + chain + `${last}fffe0001000000000000`.repeat(count));
+      return packet(15, 201, head + chain + `${last}fffe0001000000000000`.repeat(200));
     };
-    // They are made before the clock runs.
-    const packets = new Map([4_000, 32_000].map((size) => [size, Buffer.from(chained(size))]));
-    assertLinear("readReply", 4_000, (size) => void read(packets.get(size) as Buffer));
+    for (const links of [1, 15, 4_000]) assert.ok(readsPerOctet(chained(links), (octets) => void read(octets)) < 10);
     // What must be found: a reader that follows pointers as often as they lead on.
-    assert.throws(() => assertLinear("naive", 4_000, (size) => void decode(packets.get(size) as Buffer)), /naive: /);
+    assert.ok(readsPerOctet(chained(4_000), (octets) => void decode(octets as Buffer)) > 50);
   });
 
   it("reads what another implementation writes", () => {
@@ -122,6 +117,19 @@ describe("readReply()", () => {
     );
   });
 });
+
+function readsPerOctet(octets: Uint8Array, task: (octets: Uint8Array) => void): number {
+  let reads = 0;
+  const counting = new Proxy(octets, {
+    get(target, key) {
+      if (typeof key === "string" && /^\d+$/.test(key)) reads++;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+  task(counting);
+  return reads / octets.length;
+}
 
 const anyLabel = fc.stringMatching(/^[a-z0-9_]([a-z0-9-]{0,20}[a-z0-9])?$/);
 const anyName = fc.array(anyLabel, { minLength: 1, maxLength: 5 }).map((labels) => labels.join("."));
