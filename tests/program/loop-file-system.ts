@@ -1,6 +1,6 @@
 /** A real file system in a file, whose power can be cut. Needs root and loop devices. */
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { missingRoot, run } from "../peers/programs.ts";
@@ -70,6 +70,17 @@ export class LoopFileSystem implements AsyncDisposable {
   async unmount(): Promise<void> {
     await done("umount", this.path);
     this.#isMounted = false;
+  }
+
+  /**
+   * What is on it now, on another disk. A namespace that was made meanwhile may have the old one mounted still, and the kernel would
+   * give the same again, shut down as it is.
+   */
+  async replace(): Promise<void> {
+    await this.unmount();
+    await done("cp", "--sparse=always", this.#image, `${this.#image}.copy`);
+    await rename(`${this.#image}.copy`, this.#image);
+    await this.mount();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

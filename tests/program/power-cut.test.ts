@@ -53,8 +53,7 @@ async function cut(cuts: number, program?: string): Promise<Story> {
     process.kill(relay.pid, "SIGSTOP");
     await fileSystem.cutPower();
     await relay.kill();
-    await fileSystem.unmount();
-    await fileSystem.mount();
+    await fileSystem.replace();
     relay = await Relay.start(options);
     const { stdout } = await relay.command(["policy", "export"]);
     if (!stdout.includes(entry)) forgotten.push(entry);
