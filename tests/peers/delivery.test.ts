@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FakeNameServer } from "../dns/fake-name-server.ts";
 import { assertUnchanged, sampleMessage } from "./message.ts";
 import { sendMail } from "./nodemailer.ts";
 import { makeCertificate } from "./certificate.ts";
@@ -16,6 +17,24 @@ function options(smarthostPort: number, more: Partial<RelayOptions> = {}): Relay
     ...more,
   };
 }
+
+test("the name servers of [dns] are asked where the smart host is; while they fail, mail waits", async () => {
+  await using sink = await Sink.start();
+  const names = await FakeNameServer.start();
+  names.zone.set("A smart.test", "SERVFAIL");
+  names.zone.set("AAAA smart.test", []);
+  const moreConfig = `[dns]\nservers = ["127.0.0.1:${names.port}"]`;
+  const delivery = { mode: "smarthost", smarthost: `smart.test:${sink.port}` } as const;
+  await using relay = await Relay.start(options(sink.port, { moreConfig, delivery }));
+  const message = sampleMessage("through a name");
+  await sendMail(relay.port, { from, to: ["someone@far.example"], message });
+  await eventually(async () => assert.match(JSON.stringify(await relay.queue()), /SERVFAIL/));
+  names.zone.set("A smart.test", [{ type: "A", ttl: 60, data: "127.0.0.1" }]);
+  await relay.command(["queue", "flush"]);
+  assertUnchanged((await sink.to("someone@far.example")).content, message);
+  await empty(relay);
+  await names.stop();
+});
 
 /** Resolves when the queue has no message left. */
 async function empty(relay: Relay): Promise<void> {

@@ -183,6 +183,13 @@ test("the unit says what docs/security.md promises", () => {
   assert.doesNotMatch(unit.get("ExecStart")?.[0] ?? "", /--allow-(?:child-process|addons|wasi|inspector)|=\*|=\/ /);
 });
 
+test("the unit lets the program read what it reads of the system", () => {
+  const text = readFileSync(join(repository, "src/relaykeeper.ts"), "utf8");
+  const files = [...text.matchAll(/"(\/etc\/[^"]+)"/g)].map(([, file]) => file);
+  assert.ok(files.includes("/etc/hosts"), "they stand in the composition root");
+  for (const file of files) assert.match(unit.get("ExecStart")?.[0] ?? "", new RegExp(` --allow-fs-read=${file} `));
+});
+
 test("as the unit starts it: binds port 25 as nobody, takes mail, reloads, reads no other file", async (t) => {
   const reason = missingRoot("setpriv");
   if (reason !== false) return t.skip(reason);

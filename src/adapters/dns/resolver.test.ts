@@ -122,6 +122,19 @@ describe("Resolver.mx()", () => {
     assert.equal(server.asked.length, 2);
   });
 
+  it("silent name servers hold up nobody who has an answer", async (test) => {
+    const { server, clock, resolver } = await open(test, { limits: { ...DEFAULT_LIMITS, dnsPorts: 4 } });
+    const silent = Array.from({ length: 100 }, (_, i) => domain(`silent${i}.example`));
+    for (const name of silent) server.zone.set(`MX ${name}`, "silence");
+    server.zone.set("MX example.net", [mx(10, "a.example.net")]);
+    const waiting = silent.map((name) => resolver.mx(name));
+    // No time passes: it does not wait for one of them to be given up.
+    assert.equal((await resolver.mx(domain("example.net"))).kind, "mx");
+    await clock.run(10_000);
+    for (const answer of await Promise.all(waiting)) assert.equal(answer.kind, "trouble");
+    assert.ok(new Set(server.questions.map(({ port }) => port)).size <= 5, "ports are shared");
+  });
+
   it("does not keep trouble", async (test) => {
     const { server, resolver } = await open(test);
     server.zone.set("MX example.net", "SERVFAIL");
