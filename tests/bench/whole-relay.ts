@@ -4,6 +4,7 @@
  *   --scenarios A,B,C     A: one message a connection; B: many a session; A100: A with 100 KB; L: time from end of data to 250;
  *                         C: a stranger is refused, with 10, 10,000 and 100,000 networks on the list; C1M: with 1,000,000;
  *                         CB: many refusals a session; TLS: A with STARTTLS, sessions resumed; AUTH: the same with AUTH PLAIN;
+ *                         DKIM: A, each message signed by RSA;
  *                         IDLE, IDLETLS: 2,000 sessions that only stay
  *   --peers a,b           relaykeeper, postfix, naive, ceiling (tests/bench/whole/ceiling.ts: as fast as it can be)
  *   --rounds 3            every peer and scenario once a round, in turn; figures are medians over the rounds

@@ -14,6 +14,7 @@ export const scenarios: readonly Scenario[] = [
   { ...refuse, name: "C1M", title: "a stranger is refused, 1,000,000 networks", entries: 1_000_000 },
   { ...relay, name: "TLS", title: "4 KB, one message a connection, STARTTLS, resumed", needs: ["tls"] },
   { ...relay, name: "AUTH", title: "the same with AUTH PLAIN", needs: ["tls", "auth"] },
+  { ...relay, name: "DKIM", title: "A, signed by RSA of 2,048 bits", needs: ["dkim"] },
   { ...relay, name: "IDLE", title: "2,000 sessions that only stay", kind: "idle", idle: 2_000 },
   { ...relay, name: "IDLETLS", title: "2,000 sessions in TLS", kind: "idle", idle: 2_000, needs: ["tls"] },
   { ...refuse, name: "CB", title: "many refusals in a session", entries: 10_000, keepSessions: true },

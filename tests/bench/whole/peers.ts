@@ -15,6 +15,8 @@ export interface Ground {
   readonly networks: readonly string[];
   /** STARTTLS is offered, and after it AUTH to the user `LOGIN`. */
   readonly tls?: boolean;
+  /** Whether what goes out is signed. */
+  readonly dkim?: boolean;
   /** Processors that its processes may use, as taskset writes them; all where none are named. */
   readonly cpus?: string;
 }
@@ -32,7 +34,7 @@ export interface Peer {
   readonly name: string;
   /** Why this machine cannot run it, or false. */
   readonly missing: () => string | false;
-  readonly offers: readonly ("tls" | "auth")[];
+  readonly offers: readonly ("tls" | "auth" | "dkim")[];
   readonly start: (ground: Ground) => Promise<RunningPeer>;
 }
 
@@ -68,7 +70,7 @@ async function run(name: string, { cpus }: Ground, prepared: Prepared): Promise<
 }
 
 /** As installed, but for the lists: SQLite at FULL, journal and counting of each entry's use on. */
-async function prepareRelaykeeper({ sinkPort, networks, tls = false }: Ground): Promise<Prepared> {
+async function prepareRelaykeeper({ sinkPort, networks, tls = false, dkim = false }: Ground): Promise<Prepared> {
   const directory = await mkdtemp(join(tmpdir(), "relaykeeper-bench-"));
   const port = await freePort();
   await makePolicy(join(directory, "data"), networks);
@@ -94,16 +96,21 @@ async function prepareRelaykeeper({ sinkPort, networks, tls = false }: Ground): 
     ].join("\n"),
   );
   const program = [process.execPath, join(repository, "bin/relaykeeper.mjs")];
-  const addUser = async (): Promise<void> => {
-    const [node = "", ...args] = [...program, "user", "add", LOGIN.user, "--data-dir", join(directory, "data")];
-    const { code, output } = await runToEnd(node, args, { input: `${LOGIN.password}\n` });
+  const say = async (verb: readonly string[], input = ""): Promise<void> => {
+    const [node = "", ...args] = [...program, ...verb, "--data-dir", join(directory, "data")];
+    const { code, output } = await runToEnd(node, args, { input });
     if (code !== 0) throw new Error(output);
+  };
+  const started = async (): Promise<void> => {
+    if (tls) await say(["user", "add", LOGIN.user], `${LOGIN.password}\n`);
+    // The authors of the load are of this domain.
+    if (dkim) await say(["dkim", "create", "client.test", "--now"]);
   };
   return {
     directory,
     port,
     command: [...program, "serve", "--config", config],
-    ...(tls ? { started: addUser } : {}),
+    started,
   };
 }
 
@@ -154,7 +161,7 @@ export const peers: readonly Peer[] = [
   {
     name: "relaykeeper",
     missing: () => false,
-    offers: ["tls", "auth"],
+    offers: ["tls", "auth", "dkim"],
     start: async (ground) => await run("relaykeeper", ground, await prepareRelaykeeper(ground)),
   },
   {

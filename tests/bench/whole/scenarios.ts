@@ -14,7 +14,7 @@ export interface Scenario {
   /** Networks on the list beside 127.0.0.1. */
   readonly entries: number;
   /** What the peer must offer; with it our own client is the generator. */
-  readonly needs: readonly ("tls" | "auth")[];
+  readonly needs: readonly ("tls" | "auth" | "dkim")[];
   /** Sessions that stay open in `idle`. */
   readonly idle?: number;
 }
@@ -65,7 +65,8 @@ export async function measure(peer: Peer, scenario: Scenario, setting: Setting):
     await using running = await peer.start({
       sinkPort: sink.port,
       networks,
-      tls: scenario.needs.length > 0,
+      tls: scenario.needs.includes("tls"),
+      dkim: scenario.needs.includes("dkim"),
       ...(setting.cpus === null ? {} : { cpus: setting.cpus }),
     });
     const stage = { running, sink, scenario, setting };
@@ -99,7 +100,7 @@ type Measured = Omit<Figures, "foreign" | "peakMegabytes" | "startSeconds"> & {
 async function load(stage: Stage): Promise<Measured> {
   const { kind, needs } = stage.scenario;
   if (kind === "idle") return await idleSessions(stage);
-  return kind === "relay" && needs.length === 0 ? await relayLoad(stage) : await clientLoad(stage);
+  return kind === "relay" && !needs.includes("tls") ? await relayLoad(stage) : await clientLoad(stage);
 }
 
 /** As many as a relay does in `wanted` seconds that did `done` in `seconds`. */
