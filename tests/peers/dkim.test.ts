@@ -261,6 +261,12 @@ describe("DKIM", { skip }, () => {
         assert.ok(!isSigned(message), why);
       }
 
+      await scene.relay.clDone("ADDSMTPLE TYPE(*NEAR) INTNETADR('127.0.0.8')");
+      await scene.assertSigned(await scene.send(sampleMessage("near"), { client: "127.0.0.8" }), one);
+      await scene.relay.clDone("CHGSMTPA ALWRLY(*ALL) CONFIRM(*YES)");
+      assert.ok(!isSigned(await scene.send(sampleMessage("anybody"), { client: "127.0.0.9" })), "*ALL names nobody");
+      await scene.relay.clDone("CHGSMTPA ALWRLY(*BOTH)");
+
       const handedIn = await scene.relay.command(
         ["send", "--from", "sender@client.example", "--to", "nobody@far.example", "--to", "local@far.example"],
         sampleMessage("handed in").toString("latin1"),
@@ -328,7 +334,8 @@ describe("DKIM", { skip }, () => {
       assert.ok(content.length > 100_000_000);
       const grown = (await highWaterKiB(scene.relay.pid)) - unsigned;
       assert.equal(await scene.faultOf(content), "");
-      assert.ok(grown < 24 * 1_024, `the relay grew by ${grown} KiB more than for such content unsigned`);
+      // A signer that kept copies of the pieces made it grow by 71 MB more.
+      assert.ok(grown < 50 * 1_024, `the relay grew by ${grown} KiB more than for such content unsigned`);
     } finally {
       await scene.stop();
     }

@@ -151,3 +151,40 @@ test("a file that cannot be read defers the message", async () => {
   await sender.close(1_000);
   await server.close();
 });
+
+test("fields in front go out before the content, counted in SIZE and BDAT; its first line may begin with a dot", async () => {
+  const front = Buffer.from("DKIM-Signature: v=1;\r\n\tb=x\r\n");
+  const octets = Buffer.from(".x\r\n");
+  const whole = Buffer.concat([front, octets]);
+  const server = await ScriptedServer.start(async (client) => {
+    client.send("220 mx.example\r\n");
+    await client.expect("EHLO", "250-mx.example\r\n250-SIZE\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 BINARYMIME\r\n");
+    for (const body of [" BODY=BINARYMIME", " BODY=BINARYMIME", "", ""]) {
+      await client.expect(`MAIL FROM:<sender@example.com> SIZE=${whole.length}${body}`, "250 Ok\r\n");
+      await client.expect("RCPT", "250 Ok\r\n");
+      if (body === "") {
+        await client.expect("DATA", "354 Go\r\n");
+        assert.equal(await client.octets(whole.length + 4), `${front.toString()}..x\r\n.\r\n`);
+      } else {
+        await client.expect(`BDAT ${whole.length} LAST`, "");
+        assert.equal(await client.octets(whole.length), whole.toString());
+      }
+      client.send("250 Taken\r\n");
+    }
+    await client.line();
+  });
+  const sender = transport({
+    readFile: async function* () {
+      yield octets;
+    },
+  });
+  for (const body of ["BINARYMIME", "7BIT"] as const) {
+    const inMemory = { ...mail(octets.toString("latin1"), ["u@example.net"], { body }), front };
+    const inFile = { ...mail("", ["u@example.net"], { body }), front, content: { ...FILE, sizeOctets: octets.length } };
+    for (const message of [inMemory, inFile]) {
+      assert.deepEqual(words(await sender.send(hop(server.port), message)), ["250 Taken"]);
+    }
+  }
+  await sender.close(1_000);
+  await server.close();
+});
