@@ -9,11 +9,10 @@ import { fileURLToPath } from "node:url";
 const NEEDED = [24, 11];
 /**
  * What a message leaves behind is soon garbage. A nursery of 4 MiB stays in the processor's cache: three quarters of the processor
- * time and 100 MB less than the one of up to 32 MiB that V8 grows by itself; it is too small to be swept by several threads. What
- * lives long is little: the rest of the heap is looked through when it has grown by two fifths, and not when it has tripled
+ * time and 100 MB less than the one of up to 32 MiB that V8 grows by itself; it is too small to be swept by several threads
  * (docs/performance.md).
  */
-const SERVE_OPTIONS = ["--max-semi-space-size=4", "--no-parallel-scavenge", "--heap-growing-percent=40"];
+const SERVE_OPTIONS = ["--max-semi-space-size=4", "--no-parallel-scavenge"];
 
 /**
  * glibc then asks the kernel for large pages. A long list is looked up all over its memory, and to find a page costs more than to read it: in

@@ -13,7 +13,7 @@ import type { WorkerOptions } from "./worker.ts";
 /** One transaction takes so much at most, and at least one item. */
 const BATCH_OCTETS_MAX = 8 * 1_048_576;
 /** A block of octets up to this size is kept for the next batch. */
-const SPARE_OCTETS_MAX = 1_048_576;
+const SPARE_OCTETS_MAX = BATCH_OCTETS_MAX;
 const SPARE_OCTETS = 65_536;
 /** So long what was settled waits for something to go along with: a transaction of its own costs more than it does. */
 const SETTLE_MS = 5;
