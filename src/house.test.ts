@@ -179,6 +179,15 @@ test("only main.ts touches the process", () => {
   );
 });
 
+test("nothing asks the system for names: adapters/dns does, with its bounds", () => {
+  const named = sources.flatMap(({ path, imports }) =>
+    imports
+      .filter(({ specifier }) => /^(?:node:)?dns\b/.test(specifier))
+      .map(({ specifier }) => `${path} -> ${specifier}`),
+  );
+  assert.deepEqual(named, []);
+});
+
 test("files fit in a head: at most 450 lines", () => {
   const long = files
     .map(({ path, text }) => ({ path, lines: text.split("\n").length }))
