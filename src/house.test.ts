@@ -182,7 +182,7 @@ test("only main.ts touches the process", () => {
 test("nothing asks the system for names: adapters/dns does, with its bounds", () => {
   const named = sources.flatMap(({ path, imports }) =>
     imports
-      .filter(({ specifier }) => /^(?:node:)?dns\b/.test(specifier))
+      .filter(({ specifier }) => /^(?:node:)?dns(?:\/|$)/.test(specifier))
       .map(({ specifier }) => `${path} -> ${specifier}`),
   );
   assert.deepEqual(named, []);
