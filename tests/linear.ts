@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-const ROUNDS = 7;
+const ROUNDS = 50;
 const TIMES = 8;
 
 /**
