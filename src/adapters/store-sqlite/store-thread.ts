@@ -12,8 +12,7 @@ import type { WorkerOptions } from "./worker.ts";
 
 /** One transaction takes so much at most, and at least one item. */
 const BATCH_OCTETS_MAX = 8 * 1_048_576;
-/** A block of octets up to this size is kept for the next batch. */
-const SPARE_OCTETS_MAX = BATCH_OCTETS_MAX;
+/** The first block of octets; one that a batch needed more for is kept for the next. */
 const SPARE_OCTETS = 65_536;
 /** So long what was settled waits for something to go along with: a transaction of its own costs more than it does. */
 const SETTLE_MS = 5;
@@ -203,7 +202,7 @@ export class StoreThread {
     const spare = this.#spare;
     this.#spare = null;
     if (spare && spare.byteLength >= octets) return spare;
-    return new ArrayBuffer(octets <= SPARE_OCTETS_MAX ? 2 ** Math.ceil(Math.log2(octets)) : octets);
+    return new ArrayBuffer(octets <= BATCH_OCTETS_MAX ? 2 ** Math.ceil(Math.log2(octets)) : octets);
   }
 
   #post(request: Request, transfer: ArrayBuffer[] = []): void {
@@ -213,7 +212,7 @@ export class StoreThread {
   #hear(response: Response): void {
     switch (response.kind) {
       case "answer":
-        if (response.batch.byteLength <= SPARE_OCTETS_MAX) this.#spare = response.batch;
+        if (response.batch.byteLength <= BATCH_OCTETS_MAX) this.#spare = response.batch;
         this.#answer(response.answer);
         this.#flush();
         break;
