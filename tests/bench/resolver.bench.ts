@@ -5,13 +5,9 @@
 import { spawn } from "node:child_process";
 import { Resolver as NodeResolver } from "node:dns/promises";
 import { once } from "node:events";
-import { createResolver } from "../../src/adapters/dns/resolver.ts";
-import { systemClock } from "../../src/adapters/node/clock.ts";
-import { systemRandom } from "../../src/adapters/node/random.ts";
-import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
 import type { Domain } from "../../src/core/mail/domain.ts";
-import { IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
 import { FakeNameServer } from "../dns/fake-name-server.ts";
+import { resolverAt } from "../dns/resolver-at.ts";
 
 const QUESTIONS = 10_000;
 
@@ -24,15 +20,7 @@ if (process.argv[2] === "serve") {
   const server = spawn(process.execPath, [import.meta.filename, "serve"], { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(server.stdout, "data")) as [Buffer];
   const port = Number(line.toString());
-  const ours = createResolver({
-    servers: [{ address: IPV4_LOOPBACK, port }],
-    isTrusted: false,
-    limits: DEFAULT_LIMITS,
-    hostsFile: "/nonexistent",
-    resolvConf: "/nonexistent",
-    clock: systemClock,
-    random: systemRandom(),
-  });
+  const ours = resolverAt(port);
   const nodes = new NodeResolver();
   nodes.setServers([`127.0.0.1:${port}`]);
   for (const atOnce of [1, 20, 100]) {

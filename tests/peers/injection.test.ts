@@ -1,6 +1,6 @@
 /** Text of strangers on its way through the program: envelope, header, answers of a next hop; to the log, the queue, the journal, a DSN. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { ScriptedServer, type Client } from "../smtp-client/scripted-server.ts";
 import { Dialogue } from "./dialogue.ts";
 import { eventually } from "./programs.ts";
@@ -42,15 +42,20 @@ const ENVELOPE = [
 ];
 const CONTENT = `Subject: ${HOSTILE}\r\nX-Long: ${"y".repeat(3_000)}\r\n\r\n${HOSTILE}\r\n.`;
 
-test("what strangers say is shown escaped everywhere, and injects nothing", async (t) => {
-  await using home = await Sink.start();
+/** A relay whose next hop answers with hostile text; mail for client.example goes home. */
+async function relayToHostile(t: TestContext, home: Sink): Promise<Relay> {
   const hostile = await ScriptedServer.start(answerHostile);
-  await using relay = await Relay.start({
+  t.after(async () => await hostile.close());
+  return await Relay.start({
     localDomains: ["client.example"],
     delivery: { mode: "smarthost", smarthost: `127.0.0.1:${hostile.port}`, local: `127.0.0.1:${home.port}` },
     policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
   });
-  t.after(async () => await hostile.close());
+}
+
+test("what strangers say is shown escaped everywhere, and injects nothing", async (t) => {
+  await using home = await Sink.start();
+  await using relay = await relayToHostile(t, home);
   {
     using dialogue = await Dialogue.connect({ port: relay.port });
     await dialogue.answer();
@@ -93,13 +98,7 @@ test("what strangers say is shown escaped everywhere, and injects nothing", asyn
 
 test("a DSN about hostile answers has the fields that we write, and no others", async (t) => {
   await using home = await Sink.start();
-  const hostile = await ScriptedServer.start(answerHostile);
-  await using relay = await Relay.start({
-    localDomains: ["client.example"],
-    delivery: { mode: "smarthost", smarthost: `127.0.0.1:${hostile.port}`, local: `127.0.0.1:${home.port}` },
-    policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
-  });
-  t.after(async () => await hostile.close());
+  await using relay = await relayToHostile(t, home);
   using dialogue = await Dialogue.connect({ port: relay.port });
   await dialogue.answer();
   for (const line of [

@@ -1,12 +1,10 @@
 /** The resolver against name servers that the world uses: NSD serves, Unbound resolves and validates. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { createResolver, type ClosableResolver } from "../../src/adapters/dns/resolver.ts";
-import { systemClock } from "../../src/adapters/node/clock.ts";
-import { systemRandom } from "../../src/adapters/node/random.ts";
-import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
+import type { ClosableResolver } from "../../src/adapters/dns/resolver.ts";
 import { parseDomain, type Domain } from "../../src/core/mail/domain.ts";
-import { formatIpAddress, IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
+import { formatIpAddress } from "../../src/core/mail/ip.ts";
+import { resolverAt } from "../dns/resolver-at.ts";
 import { nameServerPrograms, startNameServers, type NameServers, type Zone } from "./name-servers.ts";
 import { missing } from "./programs.ts";
 
@@ -44,18 +42,6 @@ function domain(text: string): Domain {
   const parsed = parseDomain(text);
   assert.ok(parsed.ok);
   return parsed.value;
-}
-
-function resolverAt(port: number): ClosableResolver {
-  return createResolver({
-    servers: [{ address: IPV4_LOOPBACK, port }],
-    isTrusted: false,
-    limits: DEFAULT_LIMITS,
-    hostsFile: "/nonexistent",
-    resolvConf: "/nonexistent",
-    clock: systemClock,
-    random: systemRandom(),
-  });
 }
 
 describe("Resolver with NSD and Unbound", { skip: missing(...nameServerPrograms) }, () => {
