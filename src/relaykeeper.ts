@@ -12,6 +12,7 @@ import { openConsole, type Console } from "./adapters/console/console.ts";
 import { ControlServer } from "./adapters/control/server.ts";
 import { createResolver } from "./adapters/dns/resolver.ts";
 import { openJournal, type ClosableJournal } from "./adapters/journal-sqlite/journal.ts";
+import { NO_ACCESS_TOKENS } from "./adapters/memory/access-tokens.ts";
 import { MimeComposer } from "./adapters/mime/composer.ts";
 import { readAttachment } from "./adapters/node/attachment.ts";
 import { pause, systemClock } from "./adapters/node/clock.ts";
@@ -163,6 +164,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     limits,
     clock,
     readFile: (content) => store.spool.readFile(content),
+    tokens: NO_ACCESS_TOKENS,
     leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
   });
   const composer = new MimeComposer();

@@ -175,7 +175,7 @@ export class NextHopFinder {
       if (value.kind !== "host-credentials" || !this.#isLive(entry)) continue;
       if (value.host.toLowerCase() !== host.toLowerCase()) continue;
       const password = this.#options.cryptography.unseal(value.sealedPassword);
-      return password === null ? "unreadable" : { user: value.user, password };
+      return password === null ? "unreadable" : { kind: "password", user: value.user, password };
     }
     return null;
   }

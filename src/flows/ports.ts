@@ -287,6 +287,19 @@ export interface Resolver {
   tlsa(name: Domain): Promise<TlsaAnswer>;
 }
 
+/** Tokens of OAuth accounts (RFC 6749), kept and shared by all that needs one. */
+export interface AccessTokens {
+  /** One that is good now; waits where it must be fetched. The fault says in a sentence why there is none; no secret is in it. */
+  tokenFor(account: string): Promise<Result<string, string>>;
+  /** A server would not have it: the next call fetches another one, unless that was tried just before. */
+  refused(account: string, token: string): void;
+}
+
+/** How we say who we are: by a password, or by the token that an OAuth account has at that moment. */
+export type NextHopCredentials =
+  | { readonly kind: "password"; readonly user: string; readonly password: string }
+  | { readonly kind: "token"; readonly user: string; readonly account: string };
+
 export interface NextHop {
   /** Groups what shares connections and concurrency: `mx:example.net`, `smarthost:smtp.example.net:587`, `local:…`. */
   readonly key: string;
@@ -295,7 +308,7 @@ export interface NextHop {
   /** `may` is opportunistic STARTTLS; `require` defers without it; `implicit` starts with TLS. */
   readonly tls: "none" | "may" | "require" | "implicit";
   /** Sent only after TLS. */
-  readonly credentials: { readonly user: string; readonly password: string } | null;
+  readonly credentials: NextHopCredentials | null;
   /** *CLTBIND: our own address of the connection, one a family. */
   readonly localAddresses: readonly IpAddress[];
 }

@@ -7,6 +7,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
 import { parseArgs } from "node:util";
+import { NO_ACCESS_TOKENS } from "../../src/adapters/memory/access-tokens.ts";
 import { WallClock } from "../../src/adapters/memory/clock.ts";
 import { SmtpTransport } from "../../src/adapters/smtp-client/transport.ts";
 import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
@@ -54,6 +55,7 @@ async function run(): Promise<void> {
     readFile: async function* () {
       yield* [];
     },
+    tokens: NO_ACCESS_TOKENS,
   });
   let left = Number(values.count);
   const worker = async (): Promise<void> => {

@@ -12,7 +12,7 @@ const good = makeSelfSigned("mx.example", now - DAY_MS, now + DAY_MS);
 const other = makeSelfSigned("other.example", now - DAY_MS, now + DAY_MS);
 const expired = makeSelfSigned("mx.example", now - 3 * DAY_MS, now - DAY_MS);
 const tlsOf = ({ certificate, key }: CertificatePair): { cert: string; key: string } => ({ cert: certificate, key });
-const CREDENTIALS = { user: "relay", password: "sésame" };
+const CREDENTIALS = { kind: "password" as const, user: "relay", password: "sésame" };
 
 const OFFERS = "250-mx.example\r\n250-PIPELINING\r\n250 STARTTLS\r\n";
 const INSIDE = "250-mx.example\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN\r\n";
@@ -121,8 +121,8 @@ test("credentials go out after TLS alone, by PLAIN or LOGIN, and a refusal is tr
   const cases: [string, string[], string][] = [
     ["AUTH PLAIN LOGIN", ["235 2.7.0 Welcome"], "250 Taken secretly"],
     ["AUTH LOGIN", ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 2.7.0 Welcome"], "250 Taken secretly"],
-    ["AUTH PLAIN", ["535 5.7.8 Wrong"], "answered AUTH with: 535 5.7.8 Wrong"],
-    ["AUTH XOAUTH2", [], "offers neither AUTH PLAIN nor AUTH LOGIN"],
+    ["AUTH PLAIN", ["535 5.7.8 Wrong"], "answered AUTH PLAIN with: 535 5.7.8 Wrong"],
+    ["AUTH XOAUTH2", [], "offers AUTH XOAUTH2 and not AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5"],
   ];
   for (const [offer, answers, expected] of cases) {
     const server = await ScriptedServer.start(async (client) => {

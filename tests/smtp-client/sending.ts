@@ -1,3 +1,4 @@
+import { NO_ACCESS_TOKENS } from "../../src/adapters/memory/access-tokens.ts";
 import { WallClock } from "../../src/adapters/memory/clock.ts";
 import { SmtpTransport, type TransportOptions } from "../../src/adapters/smtp-client/transport.ts";
 import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
@@ -19,6 +20,7 @@ export function transport(options: Partial<TransportOptions> = {}): SmtpTranspor
     readFile: async function* () {
       yield* [];
     },
+    tokens: NO_ACCESS_TOKENS,
     ...options,
   });
 }

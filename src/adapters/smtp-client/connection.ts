@@ -7,6 +7,7 @@ import { formatIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import type { Limits } from "../../core/base/limits.ts";
 import type { Offers } from "../../core/smtp/offers.ts";
 import { ReplyReader } from "../../core/smtp/reply-reader.ts";
+import { withoutSecrets } from "../../core/smtp/sasl-client.ts";
 import type { OutgoingMessage } from "../../flows/ports.ts";
 import type { Sweep, Swept } from "./sweep.ts";
 import { sizeOf, Transaction, type Next, type TransactionResult } from "./transaction.ts";
@@ -71,6 +72,8 @@ export class Connection implements Swept {
   #needsReset = false;
   #streaming = false;
   #tlsFollows = false;
+  /** What no reply may show. */
+  #secrets: readonly string[] = [];
   #closed = false;
   #closedWhy = "";
   /** Called once, when the connection is gone. */
@@ -140,6 +143,11 @@ export class Connection implements Swept {
 
   noteTls(secure: tls.TLSSocket): void {
     this.tls = `${secure.getProtocol() ?? "TLS"} ${secure.getCipher().standardName}`;
+  }
+
+  /** Takes these texts out of every reply from now on: replies stand in logs and reports. */
+  hide(secrets: readonly string[]): void {
+    this.#secrets = [...secrets, ...this.#secrets];
   }
 
   // --- transactions -----------------------------------------------------------------------------------------------------
@@ -214,11 +222,15 @@ export class Connection implements Swept {
     const reader = this.#reader;
     reader.push(chunk.toString("latin1"));
     for (let answer = reader.next(); answer !== null; answer = reader.next()) {
-      this.#take(answer);
+      this.#take(this.#secrets.length === 0 ? answer : this.#withoutSecrets(answer));
       if (this.#closed) return;
     }
     if (reader.fault !== null) this.destroy(`${this.name} sent no SMTP reply (${reader.fault})`);
   };
+
+  #withoutSecrets(answer: Reply): Reply {
+    return { ...answer, text: answer.text.map((line) => withoutSecrets(line, this.#secrets)) };
+  }
 
   #take(answer: Reply): void {
     const transaction = this.#current?.transaction;

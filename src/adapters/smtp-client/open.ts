@@ -4,7 +4,8 @@ import { formatIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import { describeReply, replyClass } from "../../core/mail/reply.ts";
 import { commandLine } from "../../core/smtp/client-commands.ts";
 import { NO_OFFERS, parseOffers, type Offers } from "../../core/smtp/offers.ts";
-import type { NextHop } from "../../flows/ports.ts";
+import type { AccessTokens, NextHop } from "../../flows/ports.ts";
+import { authenticate } from "./authenticate.ts";
 import { Connection, ConnectionTrouble, type ConnectionContext, type Server } from "./connection.ts";
 import type { Sweep } from "./sweep.ts";
 
@@ -12,6 +13,7 @@ export interface OpenOptions extends ConnectionContext {
   /** Certificates that are trusted besides those of the system, PEM. */
   readonly ca?: string | readonly string[];
   readonly sessions: TlsSessions;
+  readonly tokens: AccessTokens;
   readonly leavesDescriptors?: (socket: net.Socket) => boolean;
 }
 
@@ -72,7 +74,10 @@ async function open(hop: NextHop, server: Server, options: OpenOptions, wantsTls
     if (hop.tls === "require" && connection.tls === "") {
       throw new ConnectionTrouble("4.7.4", `${connection.name} offers no TLS, and it is required`);
     }
-    if (hop.credentials) await authenticate(connection, offers, hop.credentials, options);
+    if (hop.credentials) {
+      const { replyTimeoutMs } = options.limits;
+      await authenticate(connection, offers, hop.credentials, "auto", { replyTimeoutMs, tokens: options.tokens });
+    }
     return { connection, offers };
   } catch (error) {
     connection.destroy("the connection could not be used");
@@ -165,7 +170,7 @@ function plainWords(error: Error & { code?: string }): string {
   }
 }
 
-// --- EHLO, TLS, AUTH --------------------------------------------------------------------------------------------------
+// --- EHLO, TLS ----------------------------------------------------------------------------------------------------
 
 async function hello(connection: Connection, options: OpenOptions): Promise<Offers> {
   const timeoutMs = options.limits.replyTimeoutMs;
@@ -222,30 +227,4 @@ async function startTls(connection: Connection, hop: NextHop, options: OpenOptio
     throw new HandshakeTrouble("4.7.5", `TLS handshake failed: ${why}`);
   }
   return true;
-}
-
-async function authenticate(
-  connection: Connection,
-  offers: Offers,
-  credentials: NonNullable<NextHop["credentials"]>,
-  options: OpenOptions,
-): Promise<void> {
-  if (connection.tls === "") {
-    throw new ConnectionTrouble("4.7.4", `${connection.name} offers no TLS: credentials are not sent in the clear`);
-  }
-  const timeoutMs = options.limits.replyTimeoutMs;
-  const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
-  const ask = (line: string): Promise<{ code: number; enhanced: string; text: readonly string[] }> =>
-    connection.ask(commandLine(line), timeoutMs);
-  let answer;
-  if (offers.auth.includes("PLAIN")) {
-    answer = await ask(`AUTH PLAIN ${base64(`\0${credentials.user}\0${credentials.password}`)}`);
-  } else if (offers.auth.includes("LOGIN")) {
-    answer = await ask("AUTH LOGIN");
-    if (answer.code === 334) answer = await ask(base64(credentials.user));
-    if (answer.code === 334) answer = await ask(base64(credentials.password));
-  } else {
-    throw new ConnectionTrouble("4.7.0", `${connection.name} offers neither AUTH PLAIN nor AUTH LOGIN`);
-  }
-  if (answer.code !== 235) throw said(connection, "4.7.8", "answered AUTH with", describeReply(answer));
 }

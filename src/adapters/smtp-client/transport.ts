@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Limits } from "../../core/base/limits.ts";
 import type { FileContent } from "../../core/mail/content.ts";
 import type { Domain } from "../../core/mail/domain.ts";
-import type { Clock, NextHop, OutgoingMessage, Transport, TransportResult } from "../../flows/ports.ts";
+import type { AccessTokens, Clock, NextHop, OutgoingMessage, Transport, TransportResult } from "../../flows/ports.ts";
 import { HopConnections, RestingConnections } from "./hop-connections.ts";
 import { TlsSessions, type OpenOptions } from "./open.ts";
 import { Sweep } from "./sweep.ts";
@@ -15,6 +15,8 @@ export interface TransportOptions {
   readonly clock: Clock;
   /** Content too large for memory: `Spool.readFile`. */
   readonly readFile: (content: FileContent) => AsyncIterable<Uint8Array>;
+  /** Tokens for hops that take one instead of a password. */
+  readonly tokens: AccessTokens;
   /** Whether enough file descriptors are left beside that of the socket; where they are not, it is closed again. */
   readonly leavesDescriptors?: (socket: Socket) => boolean;
   /** Certificates that are trusted besides those of the system, PEM; only `require` and `implicit` ask for trust. */
