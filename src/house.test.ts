@@ -63,6 +63,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   "core/dkim": ["core/base", "core/mail"],
   "core/smtp": ["core/base", "core/mail"],
   "core/queue": ["core/base", "core/mail"],
+  "core/tls-policy": ["core/base", "core/mail"],
   "core/cl": ["core/base", "core/mail", "core/policy"],
   "core/screens": ["core/base", "core/mail", "core/policy", "core/queue", "core/cl"],
 };

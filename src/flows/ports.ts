@@ -17,6 +17,7 @@ import type { EntryId, PolicyHead, PolicyRecord } from "../core/policy/policy.ts
 import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
+import type { TlsResult } from "../core/tls-policy/tls-result.ts";
 
 // --- time and chance --------------------------------------------------------------------------------------------------
 
@@ -311,6 +312,11 @@ export interface NextHop {
   readonly credentials: NextHopCredentials | null;
   /** *CLTBIND: our own address of the connection, one a family. */
   readonly localAddresses: readonly IpAddress[];
+}
+
+/** Hears of every TLS session with an exchanger, and of what came in the way of one: the counters of TLSRPT (RFC 8460). Never waits, never throws. */
+export interface TlsResults {
+  record(result: TlsResult): void;
 }
 
 export interface OutgoingMessage {
