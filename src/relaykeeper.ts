@@ -28,6 +28,7 @@ import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import { createListeners, type ListenersOptions, type SmtpListeners } from "./adapters/smtp-server/listeners.ts";
 import { describeOpenFault, openStore, type Store } from "./adapters/store-sqlite/store.ts";
 import { Certificates } from "./adapters/tls/certificates.ts";
+import { CertificateWatch } from "./adapters/tls/watch.ts";
 import { PolicyKeeper } from "./flows/administer.ts";
 import { Credentials } from "./flows/credentials.ts";
 import { Deliverer } from "./flows/deliver.ts";
@@ -228,7 +229,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     listeners,
     meter: processorMeter,
     connectionsOut: () => transport.connections(),
-    certificate: () => certificates.describe(),
+    certificate: certificates,
     warnings: () => [...warningsOf(config, store, certificates), ...dkim.warnings()],
     recordOperation: (by, text) => recorder.operation({ at: clock.now(), by, text }),
   });
@@ -272,6 +273,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     listeners,
     control,
     backups,
+    certificateWatch: watchOf(certificates, around.log),
     operations,
   });
 }
@@ -285,6 +287,11 @@ function listenersOf({ listeners }: Config, certificates: Certificates): Listene
     proxyFrom: proxyProtocolFrom,
     secureContext: certificates.door(),
   }));
+}
+
+function watchOf(certificates: Certificates, log: Log): CertificateWatch {
+  const info = (text: string): void => log.info(text);
+  return new CertificateWatch({ certificates, clock: systemClock, info, warn: (text) => log.warn(text) });
 }
 
 function openDkim(
@@ -320,6 +327,7 @@ interface HouseParts {
   readonly listeners: SmtpListeners;
   readonly control: ControlServer;
   readonly backups: Backups;
+  readonly certificateWatch: CertificateWatch;
   readonly operations: Operations;
 }
 
@@ -344,6 +352,7 @@ class House implements Relaykeeper {
     recorder.start();
     use.start();
     snapshots.start();
+    this.#parts.certificateWatch.start();
     this.#recovery = deliverer.start().catch((fault: unknown) => around.crash(fault));
     const controlled = await control.open(this.controlSocket);
     if (!controlled.ok) return controlled;
@@ -366,6 +375,7 @@ class House implements Relaykeeper {
     await deliverer.stop(STOP_DEADLINE_MS);
     await this.#recovery;
     this.#parts.resolver.close();
+    await this.#parts.certificateWatch.stop();
     await use.stop();
     await snapshots.stop();
     recorder.stop();

@@ -218,6 +218,7 @@ export interface ServerStatus {
   readonly localDomains: readonly string[];
   /** "self-signed" or the file, with its end. */
   readonly certificate: string;
+  readonly certificateExpiresAt: Instant;
   readonly warnings: readonly string[];
 }
 

@@ -21,7 +21,7 @@ export interface ServerParts {
   /** Connections to next hops open now. */
   readonly connectionsOut: () => number;
   /** Whether a queue runs: it does from start to stop of the program, ENDTCPSVR or not. */
-  readonly certificate: () => string;
+  readonly certificate: { describe(): string; expiresAt(): Instant };
   readonly warnings: () => readonly string[];
   readonly recordOperation: (by: string, text: string) => void;
 }
@@ -49,7 +49,8 @@ export class Server implements ServerOperations {
       startedAt: this.#startedAt,
       active: this.#active,
       listeners: listeners.state(),
-      certificate: certificate(),
+      certificate: certificate.describe(),
+      certificateExpiresAt: certificate.expiresAt(),
       warnings: warnings(),
     };
   }

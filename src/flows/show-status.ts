@@ -73,6 +73,7 @@ function statusJson(operations: Operations, status: ServerStatus, queue: QueueSu
     queue: { ...queue, oldestAt: queue.oldestAt === null ? null : formatInstant(queue.oldestAt) },
     sessions: server.sessions().length,
     certificate: status.certificate,
+    certificateExpiresAt: formatInstant(status.certificateExpiresAt),
     dataDirectory: status.dataDirectory,
     warnings: status.warnings,
   };

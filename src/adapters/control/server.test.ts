@@ -28,6 +28,7 @@ const status: ServerStatus = {
   dataDirectory: "/data",
   localDomains: [],
   certificate: "self-signed, until 2036-11-21",
+  certificateExpiresAt: Date.UTC(2036, 10, 21),
   warnings: ["a warning"],
 };
 

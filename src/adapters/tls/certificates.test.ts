@@ -124,10 +124,41 @@ describe("Certificates", () => {
     await writeFile(names.certificate, "nonsense");
     const again = await certificates.reload();
     assert.match(again.ok ? "" : again.error, /c\.pem: is no certificate/);
+    await writeFile(names.certificate, "x".repeat(1_048_577));
+    const large = await certificates.reload();
+    assert.match(large.ok ? "" : large.error, /c\.pem: is too large for PEM/);
     await rm(names.certificate);
     const missing = await certificates.reload();
     assert.match(missing.ok ? "" : missing.error, /c\.pem: cannot be read/);
-    assert.deepEqual(certificates.pair(), before);
+    assert.equal(certificates.pair(), before);
+    assert.match(
+      certificates.warnings().join("\n"),
+      /c\.pem: cannot be read.*; the certificate of before stays in use/,
+    );
+    await files("relay.example.com");
+    assert.ok((await certificates.reload()).ok);
+    assert.deepEqual(certificates.warnings(), []);
+  });
+
+  test("the same files read again leave contexts, and with them sessions to resume, as they are", async () => {
+    const certificates = await opened("relay.example.com", await files("relay.example.com"));
+    const door = certificates.door();
+    const before = door();
+    assert.ok((await certificates.reload()).ok);
+    assert.equal(door(), before);
+  });
+
+  test("warns of its end: three weeks before, in the last week, and afterwards", async () => {
+    const names = await files("relay.example.com", 90);
+    const warningIn = async (days: number): Promise<string | null> =>
+      (await opened("relay.example.com", names, clockAt(now + days * DAY_MS + 1_000))).expiryWarning();
+    assert.equal(await warningIn(68), null);
+    assert.match((await warningIn(69)) ?? "", /^the certificate expires in 21 day\(s\): .*c\.pem, until 20/);
+    assert.match((await warningIn(83)) ?? "", /^the certificate expires in 7 day\(s\), and nothing renewed it/);
+    assert.match((await warningIn(89)) ?? "", /^the certificate expires in 1 day\(s\)/);
+    assert.match((await warningIn(90)) ?? "", /^the certificate has expired/);
+    const certificates = await opened("relay.example.com", names);
+    assert.equal(certificates.expiresAt(), Math.floor((now + 90 * DAY_MS) / 1_000) * 1_000);
   });
 
   test("warns of its end, of another name and of a key for everybody", async () => {

@@ -113,6 +113,7 @@ export class TestHouse {
       dataDirectory: "data",
       localDomains: LOCAL_DOMAINS,
       certificate: "self-signed",
+      certificateExpiresAt: NOW + 315_360_000_000,
       warnings: [],
     };
   }
