@@ -7,6 +7,7 @@ import { formatHostPort, parseRouteKey } from "../core/queue/route.ts";
 import type { LiveMessage } from "./live-messages.ts";
 import type { Found, NextHopFinder } from "./find-next-hop.ts";
 import type { NextHop, Spool, Transport } from "./ports.ts";
+import type { Rewriter } from "./rewrite.ts";
 import type { Signer } from "./sign.ts";
 import type { AttemptOutcomes } from "./settle.ts";
 
@@ -29,6 +30,7 @@ export interface Ways {
   readonly nextHops: NextHopFinder;
   readonly spool: Spool;
   readonly transport: Transport;
+  readonly rewriter: Rewriter;
   readonly signer: Signer;
 }
 
@@ -49,7 +51,7 @@ export async function attempt(
   live: LiveMessage,
   key: string,
   indices: readonly number[],
-  { nextHops, spool, transport, signer }: Ways,
+  { nextHops, spool, transport, rewriter, signer }: Ways,
   isWanted: () => boolean,
 ): Promise<Attempt | "gone" | "unwanted"> {
   if (key === CAPTURE_KEY) return captured(indices.length);
@@ -61,12 +63,15 @@ export async function attempt(
   }
   const content = live.content ?? (await spool.content(live.id));
   if (content === null) return "gone";
-  const signed = signer.fieldsFor(live, content, key);
-  const front = signed instanceof Promise ? await signed : signed;
+  const drafted = rewriter.draft(live, content, hop.rewriting);
+  const draft = drafted instanceof Promise ? await drafted : drafted;
+  if ("code" in draft) return notFound({ kind: "failed", reply: draft }, indices.length);
+  const signed = signer.fieldsFor(live, draft, key);
+  const front = inFront(signed instanceof Promise ? await signed : signed, draft.front);
   if (!isWanted()) return "unwanted";
   const all = live.envelope.recipients;
   const recipients = indices.length === all.length ? all : indices.flatMap((index) => all[index] ?? []);
-  const result = await transport.send(hop, { id: live.id, envelope: live.envelope, recipients, front, content });
+  const result = await transport.send(hop, { ...draft, id: live.id, recipients, front });
   return {
     nextHop: nextHopText(hop, result.server),
     server: result.server,
@@ -75,6 +80,14 @@ export async function attempt(
     routeTrouble: result.routeTrouble,
     success: result.dsnPassedOn ? "passed-on" : "relayed",
   };
+}
+
+function inFront(fields: Uint8Array, header: Uint8Array): Uint8Array {
+  if (header.length === 0) return fields;
+  const front = new Uint8Array(fields.length + header.length);
+  front.set(fields);
+  front.set(header, fields.length);
+  return front;
 }
 
 function captured(count: number): Attempt {

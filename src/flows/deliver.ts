@@ -23,6 +23,7 @@ import { LiveMessages, type LiveMessage } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueOperations, QueueSummary } from "./operations.ts";
 import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Transport } from "./ports.ts";
 import { Recovery } from "./recover.ts";
+import { Rewriter } from "./rewrite.ts";
 import { Routing, type DeliveryConfiguration, type DeliveryPolicy } from "./routing.ts";
 import { Settlement, type DeliveryRecorder } from "./settle.ts";
 import type { Signer } from "./sign.ts";
@@ -92,7 +93,7 @@ export class Deliverer implements QueueOperations {
       random,
     });
     this.#nextHops = new NextHopFinder({ ...options, entries: (list) => policy.entries(list) });
-    this.#ways = { ...options, nextHops: this.#nextHops };
+    this.#ways = { ...options, nextHops: this.#nextHops, rewriter: new Rewriter(options) };
     this.#lives = new LiveMessages(spool, limits.queueMemoryOctets, (message) => this.#routing.keysOf(message));
     this.#settlement = new Settlement({
       clock,

@@ -166,7 +166,7 @@ export class NextHopFinder {
     const localAddresses = this.#options
       .entries("*CLTBIND")
       .flatMap((entry) => (entry.value.kind === "address" && this.#isLive(entry) ? [entry.value.address] : []));
-    return { key, servers, tls, credentials, localAddresses };
+    return { key, servers, tls, credentials, localAddresses, rewriting: null };
   }
 
   #credentials(host: string): NextHop["credentials"] | "unreadable" {

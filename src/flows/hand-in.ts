@@ -1,7 +1,7 @@
 import { message } from "../core/cl/messages.ts";
 import { parseDomain } from "../core/mail/domain.ts";
 import type { Envelope, ReversePath } from "../core/mail/envelope.ts";
-import { recipientsOfHeader, withoutBcc } from "../core/mail/header-recipients.ts";
+import { recipientsOfHeader } from "../core/mail/header-recipients.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { parseMailbox, PATH_FAULTS } from "../core/mail/path.ts";
 import type { Answer } from "./commands/answer.ts";
@@ -31,7 +31,7 @@ export interface HandedIn {
   /** Null: the user at this host. `""` is the null reverse-path. */
   readonly from: string | null;
   readonly to: readonly string[];
-  /** The header names recipients too, and its Bcc fields are nobody else's business (`sendmail -t`). */
+  /** The header names recipients too (`sendmail -t`). */
   readonly recipientsFromHeader: boolean;
   /** Header and body; line ends of any kind. */
   readonly octets: Uint8Array;
@@ -54,7 +54,7 @@ async function submit(operations: Operations, mail: HandedIn, by: string): Promi
   if (recipients.mailboxes.length === 0) return say("SMR0507");
   const octetsMax = handInOctetsMax(operations);
   if (mail.octets.length > octetsMax) return tooLarge(octetsMax);
-  const octets = mail.recipientsFromHeader ? withoutBcc(mail.octets) : mail.octets;
+  const { octets } = mail;
   const envelope: Envelope = {
     ...envelopeOf(sender.reversePath, recipients.mailboxes),
     body: octets.some((octet) => octet > 127) ? "8BITMIME" : "7BIT",

@@ -17,6 +17,7 @@ import type { EntryId, PolicyHead, PolicyRecord } from "../core/policy/policy.ts
 import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
+import type { Rewriting } from "./rewrite.ts";
 import type { TlsResult } from "../core/tls-policy/tls-result.ts";
 
 // --- time and chance --------------------------------------------------------------------------------------------------
@@ -312,6 +313,7 @@ export interface NextHop {
   readonly credentials: NextHopCredentials | null;
   /** *CLTBIND: our own address of the connection, one a family. */
   readonly localAddresses: readonly IpAddress[];
+  readonly rewriting: Rewriting | null;
 }
 
 /** Hears of every TLS session with an exchanger, and of what came in the way of one: the counters of TLSRPT (RFC 8460). Never waits, never throws. */
@@ -323,8 +325,9 @@ export interface OutgoingMessage {
   readonly id: QueueId;
   readonly envelope: Omit<Envelope, "recipients">;
   readonly recipients: readonly Recipient[];
-  /** Fields that go before the content, each with its CRLF, no line of them with a dot in front: signatures. Mostly there are none. */
+  /** Lines before the content: signatures, and a header for the first `skipOctets` of it, which stay here. Mostly none; with dots in front only where `dotLines` says so. */
   readonly front: Uint8Array;
+  readonly skipOctets: number;
   readonly content: Content;
 }
 

@@ -1,7 +1,7 @@
 import type { Limits } from "../core/base/limits.ts";
 import { err, type Result } from "../core/base/result.ts";
 import type { Content } from "../core/mail/content.ts";
-import { scanHeader, scanOn, type HeaderScan } from "../core/mail/header.ts";
+import { lacksCare, scanHeader, scanOn, type HeaderScan } from "../core/mail/header.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import { BareLfRepair } from "../core/smtp/bare-lf.ts";
 import { ContentFraming } from "../core/smtp/framing.ts";
@@ -169,6 +169,11 @@ export class IncomingContent {
     this.#scan ??= scanHeader(this.#framing.flushed(), hostname);
     if (this.#scan.received > this.#limits.hops) return TOO_MANY_HOPS;
     return this.#scan.ownReceived >= OWN_HOPS_MAX ? MAIL_LOOP : null;
+  }
+
+  /** The header lacks what a mail program adds, or has what one removes. Known once `refusal` was asked. */
+  get lacksCare(): boolean {
+    return this.#scan !== null && lacksCare(this.#scan);
   }
 
   /** The content that was spilled to a file, synced. */

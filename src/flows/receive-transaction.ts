@@ -199,20 +199,21 @@ export class Transaction {
 
   /** Resolves with the answer to end of data. A fault of the disk is told to the log and answered with 451. */
   store(content: IncomingContent): Promise<Reply> {
-    if (content.isInMemory) return this.#put(content.inMemory(this.received()));
+    const { lacksCare } = content;
+    if (content.isInMemory) return this.#put(content.inMemory(this.received()), lacksCare);
     return content.finish().then(
-      (finished) => (finished.ok ? this.#put(finished.value) : this.#notStored(finished.error)),
+      (finished) => (finished.ok ? this.#put(finished.value, lacksCare) : this.#notStored(finished.error)),
       (fault: unknown) => this.#notStored(fault),
     );
   }
 
   /** Law 1: 250 only once the spool says that the message is on stable storage. Then the journal hears of it, then the queue. */
-  #put(content: Content): Promise<Reply> {
+  #put(content: Content, lacksCare: boolean): Promise<Reply> {
     const { now } = this.#caller;
     const message: AcceptedMessage = {
       id: this.queueId,
       acceptedAt: now,
-      origin: this.#origin(),
+      origin: this.#origin(lacksCare),
       envelope: this.#envelope(),
       content,
     };
@@ -233,10 +234,11 @@ export class Transaction {
     return NOT_STORED;
   }
 
-  #origin(): Origin {
+  #origin(lacksCare: boolean): Origin {
     const { client, session } = this.#caller;
     const origin = { client, helo: session.helo, user: session.user, protocol: this.#protocol() };
-    return this.#relayedFor ? { ...origin, relayedFor: true } : origin;
+    if (!this.#relayedFor) return origin;
+    return lacksCare ? { ...origin, relayedFor: true, mustMend: true } : { ...origin, relayedFor: true };
   }
 
   #envelope(): Envelope {

@@ -66,10 +66,17 @@ class Bench {
 
   async fields(text: string | Content, id = 1, origin = OURS, routeKey = "mx:example.net"): Promise<string> {
     const content = typeof text === "string" ? memory(text) : text;
-    const fields = await this.signer.fieldsFor({ id: id as QueueId, origin }, content, routeKey);
+    const fields = await this.signer.fieldsFor({ id: id as QueueId, origin }, { ...UNEDITED, content }, routeKey);
     return Buffer.from(fields).toString("latin1");
   }
 }
+
+const UNEDITED = {
+  envelope: { reversePath: null, body: "8BITMIME", smtpUtf8: false },
+  front: new Uint8Array(0),
+  skipOctets: 0,
+  edits: "",
+} as const;
 
 function memory(text: string): Content {
   const octets = Buffer.from(text, "latin1");
@@ -105,6 +112,22 @@ describe("what is signed", () => {
   });
 });
 
+test("an edited header is signed in the place of the one it stands for, apart from the others of its message", async () => {
+  const header = Buffer.from("From: relay <r@example.com>\r\nSubject: hello\r\n\r\n");
+  const edited = { ...UNEDITED, front: header, skipOctets: MAIL.indexOf("body"), edits: "r@example.com" };
+  for (const content of [memory(MAIL), FILE]) {
+    const bench = new Bench();
+    const message = { id: 1 as QueueId, origin: OURS };
+    await bench.signer.fieldsFor(message, { ...edited, content }, "mx:example.net");
+    await bench.fields(content);
+    const whole = await new Bench().fields(`${header.toString()}body\r\n`, 2);
+    const [first = "", , other = ""] = bench.signed;
+    assert.ok(first.startsWith("from:relay <r@example.com>\r\nsubject:hello\r\ndkim-signature:"), first);
+    assert.ok(other.startsWith("from:A <a@example.com>"), other);
+    assert.equal(/bh=[^;]+/.exec(first)?.[0], /bh=[^;]+/.exec(whole)?.[0]);
+  }
+});
+
 describe("what is not signed", () => {
   const table: readonly (readonly [string, string, Origin, string])[] = [
     ["mail of a client that the policy does not name", MAIL, STRANGER, "mx:example.net"],
@@ -124,7 +147,11 @@ describe("what is not signed", () => {
   test("anything, and at no cost, where no key signs", () => {
     const bench = new Bench();
     bench.isAnySigning = false;
-    const fields = bench.signer.fieldsFor({ id: 1 as QueueId, origin: OURS }, FILE, "mx:example.net");
+    const fields = bench.signer.fieldsFor(
+      { id: 1 as QueueId, origin: OURS },
+      { ...UNEDITED, content: FILE },
+      "mx:example.net",
+    );
     assert.ok(fields instanceof Uint8Array && fields.length === 0);
     assert.equal(bench.reads, 0);
   });

@@ -1,22 +1,23 @@
 import type { Limits } from "../core/base/limits.ts";
 import { authorDomain } from "../core/dkim/author.ts";
 import { RelaxedBody } from "../core/dkim/canonical-body.ts";
-import { HeaderReader, latin1Octets } from "../core/dkim/header-fields.ts";
+import { HeaderReader, latin1Octets } from "../core/mail/header-fields.ts";
 import { formatSignature, signedHeader, signedText, type SignedHeader } from "../core/dkim/signature-field.ts";
-import type { Content } from "../core/mail/content.ts";
+import { skipping } from "../core/mail/content.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { Origin, QueueId } from "../core/queue/message.ts";
 import { encodeBase64 } from "../core/smtp/base64.ts";
 import type { SigningKey } from "./keep-dkim-keys.ts";
 import type { Clock, SigningCryptography, Spool } from "./ports.ts";
+import type { Draft } from "./rewrite.ts";
 
 /** Who signs what goes out. */
 export interface Signer {
   /**
-   * The DKIM-Signature fields that go before the content on its way to the next hop of `routeKey`; none where nobody's key signs it.
+   * The DKIM-Signature fields that go before the draft on its way to the next hop of `routeKey`; none where nobody's key signs it.
    * What is known is given at once.
    */
-  fieldsFor(message: SignedMessage, content: Content, routeKey: string): Uint8Array | Promise<Uint8Array>;
+  fieldsFor(message: SignedMessage, draft: Draft, routeKey: string): Uint8Array | Promise<Uint8Array>;
 }
 
 export interface SignedMessage {
@@ -46,24 +47,25 @@ export interface SignerOptions {
  */
 export class MessageSigner implements Signer {
   readonly #options: SignerOptions;
-  readonly #kept = new Map<QueueId, Uint8Array | Promise<Uint8Array>>();
+  /** By id, and by edits where a draft is not as the message was received. */
+  readonly #kept = new Map<QueueId | string, Uint8Array | Promise<Uint8Array>>();
   #generation = -1;
 
   constructor(options: SignerOptions) {
     this.#options = options;
   }
 
-  fieldsFor(message: SignedMessage, content: Content, routeKey: string): Uint8Array | Promise<Uint8Array> {
+  fieldsFor(message: SignedMessage, draft: Draft, routeKey: string): Uint8Array | Promise<Uint8Array> {
     const { keys, limits } = this.#options;
     if (!keys.isAnySigning || !isOurs(message.origin) || routeKey.startsWith("local:")) return NOTHING;
     if (this.#generation !== keys.generation) {
       this.#generation = keys.generation;
       this.#kept.clear();
     }
-    const { id } = message;
+    const id = draft.edits === "" ? message.id : `${message.id} ${draft.edits}`;
     const known = this.#kept.get(id);
     if (known !== undefined) return known;
-    const made = this.#sign(content);
+    const made = this.#sign(draft);
     this.#kept.set(id, made);
     made.then(
       (fields) => this.#replace(id, made, fields),
@@ -74,20 +76,22 @@ export class MessageSigner implements Signer {
     return made;
   }
 
-  #replace(id: QueueId, made: Promise<Uint8Array>, fields: Uint8Array | null): void {
+  #replace(id: QueueId | string, made: Promise<Uint8Array>, fields: Uint8Array | null): void {
     if (this.#kept.get(id) !== made) return;
     if (fields === null) this.#kept.delete(id);
     else this.#kept.set(id, fields);
   }
 
-  async #sign(content: Content): Promise<Uint8Array> {
+  async #sign({ front, skipOctets, content }: Draft): Promise<Uint8Array> {
     const { clock, spool } = this.#options;
     const reading = new Reading(this.#options);
+    if (front.length > 0) reading.push(front);
+    const skip = skipping(skipOctets);
     if (content.kind === "memory") {
-      for (const chunk of content.chunks) reading.push(chunk);
+      for (const chunk of content.chunks) for (const left of skip(chunk)) reading.push(left);
     } else {
-      for await (const chunk of spool.readFile(content)) {
-        reading.push(chunk);
+      for await (const block of spool.readFile(content)) {
+        for (const left of skip(block)) reading.push(left);
         if (reading.isUnsigned) break;
       }
     }

@@ -1,7 +1,8 @@
 import type { Limits } from "../core/base/limits.ts";
-import type { Content, MemoryContent } from "../core/mail/content.ts";
+import type { Content } from "../core/mail/content.ts";
 import type { Recipient } from "../core/mail/envelope.ts";
-import { formatMissingFields, scanHeader } from "../core/mail/header.ts";
+import { editHeader, HeadReader, type EditedHeader, type Mending } from "../core/mail/edit-header.ts";
+import { scanHeader } from "../core/mail/header.ts";
 import { IPV4_LOOPBACK, type IpAddress } from "../core/mail/ip.ts";
 import { withCrlf } from "../core/mail/line-ends.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
@@ -44,7 +45,7 @@ const NOT_STORED = reply(451, "4.3.0", "The message could not be stored; try aga
 
 /**
  * Mail of programs on this machine. They count as client 127.0.0.1 and are judged, journalled and counted like any other; only
- * their text is mended where it lacks what a mail program adds: line ends, Date, Message-ID.
+ * their text is mended where it lacks what a mail program adds: line ends, From, Date, Message-ID; Bcc is taken out.
  */
 export class Submitter implements SubmitOperations {
   readonly #options: SubmitterOptions;
@@ -130,7 +131,7 @@ export class Submitter implements SubmitOperations {
     if (queuedMessages() >= limits.queuedMessages) return NO_ROOM;
     if (submission.content.sizeOctets > sizeOctetsMax) return TOO_LARGE;
     const id = nextQueueId();
-    const content = await this.#contentOf(submission.content, id, recipients, now);
+    const content = await this.#contentOf(submission, id, recipients, now);
     if (content === "full") return NO_ROOM;
     if (content === "broken" || content === "busy") return NOT_STORED;
     if (content === "loop") return LOOP;
@@ -158,13 +159,13 @@ export class Submitter implements SubmitOperations {
 
   /** The text with CRLF, our Received field and what it lacks in front; in a file of the spool where it is large. */
   async #contentOf(
-    given: MemoryContent,
+    given: Submission,
     id: QueueId,
     recipients: readonly Recipient[],
     now: number,
   ): Promise<Content | SpoolFault | "loop"> {
     const { hostname, limits } = this.#options;
-    const text = withCrlf(joined(given.chunks, given.sizeOctets));
+    const text = withCrlf(joined(given.content.chunks, given.content.sizeOctets));
     const scan = scanHeader([text.octets], hostname);
     if (scan.received > limits.hops || scan.ownReceived >= OWN_HOPS_MAX) return "loop";
     const queueId = formatQueueId(id);
@@ -179,16 +180,25 @@ export class Submitter implements SubmitOperations {
       recipient: single ? formatMailbox(single.forwardPath) : null,
       date: formatMailDate(now),
     });
-    const missing = formatMissingFields(scan, now, queueId, hostname);
-    const front = new TextEncoder().encode(received + missing);
-    // Text that does not begin with a field has no header: an empty line makes it a body.
-    const gap = text.octets.length === 0 || !beginsWithField(text.octets) ? CRLF : NOTHING;
-    const chunks = [front, gap, text.octets].filter((chunk) => chunk.length > 0);
+    const messageId = `<${queueId}@${hostname}>`;
+    const { reversePath } = given.envelope;
+    const mended = this.#mended(text.octets, { reversePath, date: formatMailDate(now), messageId });
+    const body = text.octets.subarray(mended?.replaces ?? 0);
+    const front = new TextEncoder().encode(received);
+    const chunks = [front, mended?.octets ?? NOTHING, body].filter((chunk) => chunk.length > 0);
     const sizeOctets = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     if (sizeOctets <= limits.contentInMemoryOctets) {
       return { kind: "memory", chunks, sizeOctets, dotLines: text.dotLines };
     }
     return this.#write(chunks, text.dotLines);
+  }
+
+  /** What a mail program forgot; null where it forgot nothing. */
+  #mended(octets: Uint8Array, mending: Mending): EditedHeader | null {
+    const reader = new HeadReader(this.#options.limits.editedHeaderOctets);
+    reader.push(octets);
+    const head = reader.end();
+    return head === null ? null : editHeader(head, { author: null, mending });
   }
 
   async #write(chunks: readonly Uint8Array[], dotLines: boolean): Promise<Content | SpoolFault> {
@@ -206,7 +216,6 @@ export class Submitter implements SubmitOperations {
   }
 }
 
-const CRLF = new TextEncoder().encode("\r\n");
 const NOTHING = new Uint8Array(0);
 
 function isPassed(decision: Decision): boolean {
@@ -216,13 +225,4 @@ function isPassed(decision: Decision): boolean {
 function reversePathOf(submission: Submission): string {
   const reversePath = submission.envelope.reversePath;
   return reversePath === null ? "" : formatMailbox(reversePath);
-}
-
-/** `Name:` or an empty line at the start: there is a header, if an empty one. */
-function beginsWithField(octets: Uint8Array): boolean {
-  const COLON = 0x3a;
-  if (octets[0] === 0x0d) return true;
-  let at = 0;
-  while (at < octets.length && (octets[at] ?? 0) > 0x20 && (octets[at] ?? 0) < 0x7f && octets[at] !== COLON) at++;
-  return at > 0 && octets[at] === COLON;
 }

@@ -39,6 +39,7 @@ async function run(): Promise<void> {
     envelope: { reversePath: mailbox("sender"), body: "8BITMIME", smtpUtf8: false },
     recipients: [{ forwardPath: mailbox("user") }],
     front: new Uint8Array(0),
+    skipOctets: 0,
     content: { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines: false },
   };
   const hop: NextHop = {
@@ -47,6 +48,7 @@ async function run(): Promise<void> {
     tls: "may",
     credentials: null,
     localAddresses: [],
+    rewriting: null,
   };
   const transport = new SmtpTransport({
     hostname: "relay.example" as Domain,

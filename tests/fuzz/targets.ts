@@ -2,6 +2,7 @@ import type { PlantedBug, Target } from "./target.ts";
 import { commandBugs, commandTargets } from "./targets/commands.ts";
 import { controlBugs, controlTargets } from "./targets/control.ts";
 import { dnsBugs, dnsTargets } from "./targets/dns.ts";
+import { editHeaderBugs, editHeaderTargets } from "./targets/edit-header.ts";
 import { framingBugs, framingTargets } from "./targets/framing.ts";
 import { mailBugs, mailTargets } from "./targets/mail.ts";
 import { sessionBugs, sessionTargets } from "./targets/session.ts";
@@ -15,6 +16,7 @@ export const TARGETS: readonly Target[] = [
   ...dnsTargets,
   ...textTargets,
   ...mailTargets,
+  ...editHeaderTargets,
   ...controlTargets,
   ...sessionTargets,
 ];
@@ -26,6 +28,7 @@ export const BUGS: readonly PlantedBug[] = [
   ...dnsBugs,
   ...textBugs,
   ...mailBugs,
+  ...editHeaderBugs,
   ...controlBugs,
   ...sessionBugs,
 ];

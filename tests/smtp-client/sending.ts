@@ -32,6 +32,7 @@ export function hop(port: number, given: Partial<NextHop> = {}): NextHop {
     tls: "may",
     credentials: null,
     localAddresses: [],
+    rewriting: null,
     ...given,
   };
 }
@@ -52,6 +53,7 @@ export function mail(
     envelope: { reversePath: mailbox("sender@example.com"), body: "7BIT", smtpUtf8: false, ...envelope },
     recipients: recipients.map((recipient) => ({ forwardPath: mailbox(recipient) })),
     front: new Uint8Array(0),
+    skipOctets: 0,
     content: {
       kind: "memory",
       chunks: [octets],

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createPrivateKey, verify } from "node:crypto";
 import { describe, test } from "node:test";
 import { RelaxedBody } from "../../core/dkim/canonical-body.ts";
-import { HeaderReader, latin1Octets, relaxedField } from "../../core/dkim/header-fields.ts";
+import { relaxedField } from "../../core/dkim/canonical-header.ts";
+import { HeaderReader, latin1Octets } from "../../core/mail/header-fields.ts";
 import { formatKeyRecord } from "../../core/dkim/key-record.ts";
 import { signingCryptography } from "./signing.ts";
 

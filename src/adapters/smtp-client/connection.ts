@@ -1,8 +1,8 @@
 import net from "node:net";
 import tls from "node:tls";
 import { describeReply, reply, type Reply } from "../../core/mail/reply.ts";
-import { DotStuffing, endOfData } from "../../core/mail/dot-stuffing.ts";
-import type { Content, FileContent } from "../../core/mail/content.ts";
+import { DotStuffing } from "../../core/mail/dot-stuffing.ts";
+import type { FileContent } from "../../core/mail/content.ts";
 import { formatIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import type { Limits } from "../../core/base/limits.ts";
 import type { Offers } from "../../core/smtp/offers.ts";
@@ -10,7 +10,8 @@ import { ReplyReader } from "../../core/smtp/reply-reader.ts";
 import { withoutSecrets } from "../../core/smtp/sasl-client.ts";
 import type { OutgoingMessage } from "../../flows/ports.ts";
 import type { Sweep, Swept } from "./sweep.ts";
-import { sizeOf, Transaction, type Next, type TransactionResult } from "./transaction.ts";
+import { Transaction, type Next, type TransactionResult } from "./transaction.ts";
+import { blocksOf, chunksOf, endOf, sizeOf, stuffed } from "./wire-content.ts";
 
 export interface Server {
   readonly host: string;
@@ -294,7 +295,8 @@ export class Connection implements Swept {
   // --- content ----------------------------------------------------------------------------------------------------------
 
   #send(transaction: Transaction): void {
-    const { front, content } = transaction.message;
+    const { message, chunking } = transaction;
+    const { content } = message;
     if (content.kind === "file") {
       void this.#stream(content, transaction);
       return;
@@ -303,10 +305,10 @@ export class Connection implements Swept {
     const socket = this.#socket;
     // Corked, all chunks go out by one writev.
     socket.cork();
-    if (transaction.chunking) socket.write(`BDAT ${sizeOf(transaction.message)} LAST\r\n`, "latin1");
-    if (front.length > 0) socket.write(front);
-    for (const chunk of wireChunks(content, transaction.chunking)) socket.write(chunk);
-    if (!transaction.chunking) socket.write(endOf(content.chunks) + this.#openFollowing(), "utf8");
+    const chunks = chunksOf(message);
+    if (chunking) socket.write(`BDAT ${sizeOf(message)} LAST\r\n`, "latin1");
+    for (const chunk of stuffed(chunks, content.dotLines && !chunking)) socket.write(chunk);
+    if (!chunking) socket.write(endOf(chunks) + this.#openFollowing(), "utf8");
     socket.uncork();
   }
 
@@ -324,12 +326,11 @@ export class Connection implements Swept {
   async #stream(content: FileContent, transaction: Transaction): Promise<void> {
     this.#streaming = true;
     try {
-      if (transaction.chunking) this.#socket.write(`BDAT ${sizeOf(transaction.message)} LAST\r\n`, "latin1");
-      const { front } = transaction.message;
-      if (front.length > 0) this.#socket.write(front);
-      const stuffing = content.dotLines && !transaction.chunking ? new DotStuffing() : null;
+      const { message, chunking } = transaction;
+      if (chunking) this.#socket.write(`BDAT ${sizeOf(message)} LAST\r\n`, "latin1");
+      const stuffing = content.dotLines && !chunking ? new DotStuffing() : null;
       let tail: readonly Uint8Array[] = [];
-      for await (const chunk of this.#context.readFile(content)) {
+      for await (const chunk of blocksOf(message, this.#context.readFile(content))) {
         const out: Uint8Array[] = [];
         if (stuffing) stuffing.push(chunk, out);
         else out.push(chunk);
@@ -337,7 +338,7 @@ export class Connection implements Swept {
         if (this.#current?.transaction !== transaction) return;
         tail = chunk.length > 1 ? [chunk] : [...tail, chunk].slice(-2);
       }
-      if (!transaction.chunking) this.#socket.write(endOf(tail), "latin1");
+      if (!chunking) this.#socket.write(endOf(tail), "latin1");
       this.#streaming = false;
       this.#deadline = this.#context.sweep.deadline(this.#context.limits.dataTerminationTimeoutMs);
     } catch (error) {
@@ -357,25 +358,3 @@ export class Connection implements Swept {
 }
 
 const QUIT_TIMEOUT_MS = 5_000;
-
-function wireChunks(content: Content & { kind: "memory" }, chunking: boolean): readonly Uint8Array[] {
-  if (!content.dotLines || chunking) return content.chunks;
-  const stuffing = new DotStuffing();
-  const out: Uint8Array[] = [];
-  for (const chunk of content.chunks) stuffing.push(chunk, out);
-  return out;
-}
-
-/** The dot line behind these last chunks. */
-function endOf(chunks: readonly Uint8Array[]): string {
-  let last: number | null = null;
-  for (let i = chunks.length - 1; i >= 0; i--) {
-    const chunk = chunks[i] ?? new Uint8Array();
-    for (let at = chunk.length - 1; at >= 0; at--) {
-      const octet = chunk[at] ?? 0;
-      if (last !== null) return endOfData(octet, last);
-      last = octet;
-    }
-  }
-  return endOfData(null, last);
-}

@@ -3,7 +3,7 @@ import { formatMailboxHost } from "../../core/mail/mailbox.ts";
 import { reply, type Reply } from "../../core/mail/reply.ts";
 import type { Offers } from "../../core/smtp/offers.ts";
 import type { OutgoingMessage } from "../../flows/ports.ts";
-import { sizeOf } from "./transaction.ts";
+import { chunksOf, sizeOf } from "./wire-content.ts";
 
 /** What the next hop cannot take, known without asking: for good, since it says what it can. */
 export function refusalOf(message: OutgoingMessage, offers: Offers, smtpUtf8: boolean, name: string): Reply | null {
@@ -32,7 +32,7 @@ export function needsSmtpUtf8(message: OutgoingMessage): boolean {
   if (!envelope.smtpUtf8) return false;
   if (envelope.reversePath && !isAscii(envelope.reversePath)) return true;
   if (recipients.some((recipient) => !isAscii(recipient.forwardPath))) return true;
-  return content.kind === "file" || headerHasEightBits(content.chunks);
+  return content.kind === "file" || headerHasEightBits(chunksOf(message));
 }
 
 function isAscii(mailbox: Mailbox): boolean {

@@ -2,6 +2,7 @@ import { reply, replyClass, type Reply } from "../../core/mail/reply.ts";
 import { formatMail, formatRcpt } from "../../core/smtp/client-commands.ts";
 import type { Offers } from "../../core/smtp/offers.ts";
 import type { OutgoingMessage } from "../../flows/ports.ts";
+import { sizeOf } from "./wire-content.ts";
 
 /** What the connection does after a reply: nothing, write this, send the content, or take the result. */
 export type Next = "wait" | "content" | "done" | { readonly write: string };
@@ -154,11 +155,6 @@ export class Transaction {
     this.#phase = "ended";
     return "done";
   }
-}
-
-/** What goes out of a message: the fields in front, and its content. */
-export function sizeOf({ front, content }: OutgoingMessage): number {
-  return front.length + content.sizeOctets;
 }
 
 const NO_ANSWER: Reply = reply(451, "4.5.0", "The next hop did not answer for this recipient");

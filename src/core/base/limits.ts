@@ -113,6 +113,11 @@ export const DEFAULT_LIMITS = {
   dnsPorts: 64,
   /** DNS answers that come over TCP at once (RFC 7766), each at most 64 KiB; further ones wait. */
   dnsTcpConnections: 32,
+  /**
+   * Header of a message that is edited on its way out, so that ten thousand recipients in To fit. A longer one is not mended, and the message fails where
+   * its author would have to be another.
+   */
+  editedHeaderOctets: 1_048_576,
   /** Header of a message that is signed by DKIM; a longer one goes out unsigned. */
   dkimHeaderOctets: 262_144,
   /** DKIM signatures kept for the next attempt or next hop of their message, each of about 1.5 KiB. */

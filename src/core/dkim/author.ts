@@ -1,7 +1,7 @@
 import type { Domain } from "../mail/domain.ts";
 import { splitAddressList } from "../mail/header-recipients.ts";
 import { parseMailbox } from "../mail/path.ts";
-import { latin1Octets, type HeaderField } from "./header-fields.ts";
+import { latin1Octets, type HeaderField } from "../mail/header-fields.ts";
 
 /**
  * The domain that the authors are of (RFC 5322 §3.6.2). null where it is not plain: several From fields or none, authors of several

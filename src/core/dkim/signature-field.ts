@@ -1,5 +1,6 @@
 import type { Instant } from "../base/time.ts";
-import { relaxedField, type HeaderField } from "./header-fields.ts";
+import type { HeaderField } from "../mail/header-fields.ts";
+import { relaxedField } from "./canonical-header.ts";
 import type { DkimAlgorithm } from "./key.ts";
 
 /** Signed once more than they are there, so that nobody can add another one behind our back (RFC 6376 §5.4.2, §8.15). */

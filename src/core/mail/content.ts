@@ -18,3 +18,14 @@ export interface FileContent {
   readonly sizeOctets: number;
   readonly dotLines: boolean;
 }
+
+/** Takes so many octets off what comes in pieces; pieces of which nothing is left go. */
+export function skipping(octets: number): (piece: Uint8Array) => readonly Uint8Array[] {
+  let left = octets;
+  return (piece) => {
+    if (left === 0) return [piece];
+    const skipped = Math.min(left, piece.length);
+    left -= skipped;
+    return skipped === piece.length ? [] : [piece.subarray(skipped)];
+  };
+}

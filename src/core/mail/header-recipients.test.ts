@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { assertLinear } from "../../../tests/linear.ts";
 import type { Domain } from "./domain.ts";
-import { recipientsOfHeader, splitAddressList, withoutBcc } from "./header-recipients.ts";
+import { recipientsOfHeader, splitAddressList } from "./header-recipients.ts";
 import { withCrlf } from "./line-ends.ts";
 import { formatMailbox } from "./mailbox.ts";
 
@@ -55,17 +55,6 @@ test("recipientsOfHeader() takes To, Cc and Bcc, unfolded, each address once", (
     tooMany: false,
   });
   assert.equal(read(`To: ${Array.from({ length: 20 }, (_, i) => `u${i}@b.example`).join(",")}\n\n`, 10).tooMany, true);
-});
-
-test("withoutBcc() takes out the blind fields and nothing else", () => {
-  const cut = (text: string): string => Buffer.from(withoutBcc(Buffer.from(text))).toString();
-  assert.equal(
-    cut("To: a@b.example\r\nBcc: c@d.example,\r\n e@f.example\r\nSubject: x\r\n\r\nBcc: body\r\n"),
-    "To: a@b.example\r\nSubject: x\r\n\r\nBcc: body\r\n",
-  );
-  assert.equal(cut("bcc : x@y.example\nTo: a@b.example\n\nx"), "To: a@b.example\n\nx");
-  assert.equal(cut("To: a@b.example\nBcc: x@y.example"), "To: a@b.example\n");
-  assert.equal(cut("Subject: nothing blind\n\nx"), "Subject: nothing blind\n\nx");
 });
 
 test("header-recipients never throws, and its time grows with the length alone", () => {

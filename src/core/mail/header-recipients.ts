@@ -16,7 +16,6 @@ export interface HeaderRecipients {
 
 const RECIPIENT_FIELDS = new Set(["to", "cc", "bcc"]);
 const RESENT_FIELDS = new Set(["resent-to", "resent-cc", "resent-bcc"]);
-const BLIND_FIELDS = new Set(["bcc", "resent-bcc"]);
 
 /**
  * The recipients that the header names, for `sendmail -t`: To, Cc and Bcc, or the Resent fields where there are any (RFC 5322
@@ -45,27 +44,10 @@ export function recipientsOfHeader(octets: Uint8Array, defaultDomain: Domain, re
   return { recipients: [...recipients.values()], faulty, tooMany };
 }
 
-/** The message without its Bcc fields: their recipients are nobody else's business (RFC 5322 §3.6.3). */
-export function withoutBcc(octets: Uint8Array): Uint8Array {
-  const cuts = [...headerFields(octets)].filter(({ name }) => BLIND_FIELDS.has(name));
-  if (cuts.length === 0) return octets;
-  const kept = new Uint8Array(octets.length);
-  let length = 0;
-  let from = 0;
-  for (const cut of cuts) {
-    kept.set(octets.subarray(from, cut.start), length);
-    length += cut.start - from;
-    from = cut.to;
-  }
-  kept.set(octets.subarray(from), length);
-  return kept.subarray(0, length + octets.length - from);
-}
-
 interface Field {
   /** In lower case. */
   readonly name: string;
-  /** Where the field begins, where its body begins, and behind its last line end. */
-  readonly start: number;
+  /** Where its body begins, and behind its last line end. */
   readonly from: number;
   readonly to: number;
 }
@@ -92,7 +74,7 @@ function* headerFields(octets: Uint8Array): Iterable<Field> {
       to = lf < 0 ? octets.length : lf + 1;
     } while (to < length && (octets[to] === 0x20 || octets[to] === 0x09));
     const name = String.fromCharCode(...octets.subarray(start, Math.min(colon, start + 64))).toLowerCase();
-    yield { name, start, from: behindName + 1, to: Math.min(to, octets.length) };
+    yield { name, from: behindName + 1, to: Math.min(to, octets.length) };
     start = to;
   }
 }

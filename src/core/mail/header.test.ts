@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { formatMissingFields, HEADER_SCAN_OCTETS_MAX, scanHeader, scanOn } from "./header.ts";
+import { HEADER_SCAN_OCTETS_MAX, lacksCare, scanHeader, scanOn } from "./header.ts";
 
 const octets = (text: string): Uint8Array => new TextEncoder().encode(text);
 const OURS =
@@ -66,12 +66,15 @@ test("scanHeader() never throws", () => {
   );
 });
 
-test("formatMissingFields() adds what is not there and nothing else", () => {
-  const at = Date.UTC(2026, 10, 24, 4, 20, 35);
-  const scan = scanHeader([], "relay.example");
-  assert.equal(
-    formatMissingFields(scan, at, "Q7", "relay.example"),
-    "Date: Tue, 24 Nov 2026 04:20:35 +0000\r\nMessage-ID: <Q7@relay.example>\r\n",
-  );
-  assert.equal(formatMissingFields({ ...scan, hasDate: true, hasMessageId: true }, at, "Q7", "relay.example"), "");
+test("lacksCare() where a mail program forgot something, or the header was not seen whole", () => {
+  const whole = "From: a\r\nDate: x\r\nMessage-ID: <1@a>\r\n";
+  const lacks = (text: string): boolean => lacksCare(scanHeader([octets(text)], "relay.example"));
+  assert.equal(lacks(`${whole}\r\nBcc: body\r\n`), false);
+  for (const name of ["From", "Date", "Message-ID"]) assert.ok(lacks(`${whole.replace(name, "X")}\r\n`), name);
+  for (const name of ["Bcc", "bcc ", "Resent-BCC"]) assert.ok(lacks(`${whole}${name}: b\r\n\r\n`), name);
+  assert.ok(lacks(`${whole}X: ${"y".repeat(HEADER_SCAN_OCTETS_MAX)}\r\n\r\n`));
+  const first = scanHeader([octets(whole)], "relay.example");
+  assert.ok(lacksCare(scanOn(first, [octets("X: y\r\n\r\n")], "relay.example")));
+  const complete = scanHeader([octets(`${whole}\r\n`)], "relay.example");
+  assert.ok(!lacksCare(scanOn(complete, [octets("Bcc: body\r\n\r\n")], "relay.example")));
 });

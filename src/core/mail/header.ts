@@ -1,6 +1,3 @@
-import type { Instant } from "../base/time.ts";
-import { formatMailDate } from "./trace-header.ts";
-
 /** So much of a message is looked at for its header. What stands behind it is content, whatever it looks like. */
 export const HEADER_SCAN_OCTETS_MAX = 65_536;
 
@@ -12,6 +9,9 @@ export interface HeaderScan {
   readonly ownReceived: number;
   readonly hasDate: boolean;
   readonly hasMessageId: boolean;
+  readonly hasFrom: boolean;
+  /** It has a Bcc or Resent-Bcc field, or was not seen whole. */
+  readonly mayHaveBcc: boolean;
   /** So much was looked at. */
   readonly octets: number;
   /** The header ended, or what is looked at of it. */
@@ -31,6 +31,8 @@ const NOTHING_SEEN: HeaderScan = {
   ownReceived: 0,
   hasDate: false,
   hasMessageId: false,
+  hasFrom: false,
+  mayHaveBcc: false,
   octets: 0,
   complete: false,
 };
@@ -47,18 +49,16 @@ export function scanOn(before: HeaderScan, chunks: readonly Uint8Array[], hostna
     ownReceived: before.ownReceived + scan.ownReceived,
     hasDate: before.hasDate || scan.hasDate,
     hasMessageId: before.hasMessageId || scan.hasMessageId,
+    hasFrom: before.hasFrom || scan.hasFrom,
+    mayHaveBcc: true,
     octets: before.octets + scan.octets,
     complete: scan.complete,
   };
 }
 
-/**
- * The Date and Message-ID fields that a local submission lacks, each with CRLF, or `""` (RFC 6409 §8.2, §8.3). `unique` is what
- * nobody else puts before our hostname: the queue id.
- */
-export function formatMissingFields(scan: HeaderScan, now: Instant, unique: string, hostname: string): string {
-  const date = scan.hasDate ? "" : `Date: ${formatMailDate(now)}\r\n`;
-  return scan.hasMessageId ? date : `${date}Message-ID: <${unique}@${hostname}>\r\n`;
+/** Whether a mail program should have done something else (RFC 5322 §3.6.3, RFC 6409 §8), as far as was looked. */
+export function lacksCare({ hasDate, hasMessageId, hasFrom, mayHaveBcc }: HeaderScan): boolean {
+  return !hasDate || !hasMessageId || !hasFrom || mayHaveBcc;
 }
 
 function joinHead(chunks: readonly Uint8Array[]): Uint8Array {
@@ -82,6 +82,8 @@ function scanOctets(octets: Uint8Array, hostname: string): HeaderScan {
   let ownReceived = 0;
   let hasDate = false;
   let hasMessageId = false;
+  let hasFrom = false;
+  let mayHaveBcc = false;
   let receivedAt = -1;
   let at = 0;
   let complete = length < octets.length;
@@ -97,16 +99,21 @@ function scanOctets(octets: Uint8Array, hostname: string): HeaderScan {
       break;
     }
     const letter = c | 0x20;
-    if (letter === 0x72 && isField(octets, at, length, "received")) {
-      received++;
-      receivedAt = at;
+    if (letter === 0x72) {
+      if (isField(octets, at, length, "received")) {
+        received++;
+        receivedAt = at;
+      } else mayHaveBcc ||= isField(octets, at, length, "resent-bcc");
     } else if (letter === 0x64 && !hasDate) hasDate = isField(octets, at, length, "date");
     else if (letter === 0x6d && !hasMessageId) hasMessageId = isField(octets, at, length, "message-id");
+    else if (letter === 0x66 && !hasFrom) hasFrom = isField(octets, at, length, "from");
+    else if (letter === 0x62 && !mayHaveBcc) mayHaveBcc = isField(octets, at, length, "bcc");
     while (at < length && octets[at] !== LF) at++;
     at++;
   }
   if (receivedAt >= 0 && at >= length && saysBy(octets, receivedAt, length, hostname)) ownReceived++;
-  return { received, ownReceived, hasDate, hasMessageId, octets: length, complete };
+  mayHaveBcc ||= at >= HEADER_SCAN_OCTETS_MAX;
+  return { received, ownReceived, hasDate, hasMessageId, hasFrom, mayHaveBcc, octets: length, complete };
 }
 
 /** `name`, in any case, and a colon; white space before it is the obsolete syntax of RFC 5322 §4.5. */

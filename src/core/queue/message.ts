@@ -31,6 +31,8 @@ export interface Origin {
   readonly protocol: string;
   /** There and true: the policy named the client itself as one to relay for, by an entry of *ACCEPT or *NEAR or its authentication. */
   readonly relayedFor?: boolean;
+  /** There and true: such a client's, and its header lacks what a mail program adds, or has what one removes. It is mended on its way out. */
+  readonly mustMend?: boolean;
 }
 
 /** A message as it is handed to the spool: complete, decided, and never rewritten afterwards. */

@@ -37,12 +37,17 @@ export class HeaderReader {
     return this.#length > this.#octetsMax ? "too-long" : -1;
   }
 
+  /** What was read of the header, without the empty line that ends it. */
+  octets(): Uint8Array {
+    return this.#octets.subarray(0, this.#length);
+  }
+
   /**
    * The fields in order. null where it is no header by RFC 5322 §2.2, or has a CR or LF by itself: its readers might not agree on
    * what is in it.
    */
   fields(): HeaderField[] | null {
-    const text = latin1(this.#octets.subarray(0, this.#length));
+    const text = latin1(this.octets());
     const unbroken = text.endsWith("\r\n") ? text.slice(0, -2) : text;
     if (unbroken === "") return [];
     const fields: HeaderField[] = [];
@@ -69,13 +74,6 @@ export class HeaderReader {
     this.#octets.set(chunk, this.#length);
     this.#length = length;
   }
-}
-
-/** The relaxed canonicalisation of a field (RFC 6376 §3.4.2), without its CRLF. */
-export function relaxedField({ name, value }: HeaderField): string {
-  const flat = value.replaceAll("\r\n", "").replace(/[ \t]+/g, " ");
-  const from = flat.startsWith(" ") ? 1 : 0;
-  return `${name}:${flat.slice(from, flat.length > from && flat.endsWith(" ") ? -1 : undefined)}`;
 }
 
 /** One character an octet. */
