@@ -61,6 +61,7 @@ const TITLES: Readonly<Record<string, string>> = {
   "6761": "Special-Use Domain Names",
   "6840": "Clarifications and Implementation Notes for DNS Security",
   "6891": "Extension Mechanisms for DNS (EDNS(0))",
+  "7372": "Email Authentication Status Codes",
   "7435": "Opportunistic Security: Some Protection Most of the Time",
   "7504": "SMTP 521 and 556 Reply Codes",
   "7505": "A Null MX No Service Resource Record for Domains That Accept No Mail",
