@@ -16,9 +16,11 @@ import { formatNetwork, parseCidr } from "../../core/mail/network.ts";
 import { describeReply } from "../../core/mail/reply.ts";
 import type { Decision, Verdict } from "../../core/policy/decision.ts";
 import { formatDecisionId, parseDecisionId } from "../../core/policy/decision-id.ts";
+import { adviceOnOutcome, describeAdvice } from "../../core/queue/advice.ts";
 import { formatQueueId, parseQueueId } from "../../core/queue/message.ts";
 import { networkOfFlood } from "../flood-window.ts";
 import type { JournalFilter, JournalKind, JournalRow } from "../ports.ts";
+import { outcomeAdviceJson } from "./advice.ts";
 import { answer, faultsOf, say, type Answer, type CommandContext, type Handler } from "./answer.ts";
 import { readMoment } from "./moment.ts";
 
@@ -119,7 +121,7 @@ export function journalTable(rows: readonly JournalRow[]): string {
       const cells = cellsOf(row);
       const paths = cells.from === "" && cells.to === "" ? "" : `${cells.from} to ${cells.to}`;
       const many = row.kind === "decision" ? describeMany(row) : "";
-      const detail = [paths, cells.detail, many === "" ? "" : `[${many}]`];
+      const detail = [paths, cells.detail, cells.advice ?? "", many === "" ? "" : `[${many}]`];
       return [
         formatInstant(row.at),
         row.kind,
@@ -157,6 +159,8 @@ interface Cells {
   readonly from: string;
   readonly to: string;
   readonly detail: string;
+  /** What a refusal means and what to do. */
+  readonly advice?: string;
 }
 
 function cellsOf(row: JournalRow): Cells {
@@ -181,7 +185,8 @@ function cellsOf(row: JournalRow): Cells {
         to: row.recipients.map(formatPath).join(" "),
         detail: counted(row.sizeOctets, "octet"),
       };
-    case "outcome":
+    case "outcome": {
+      const advice = adviceOnOutcome(row.outcome);
       return {
         id: formatQueueId(row.queueId),
         client: "",
@@ -189,7 +194,9 @@ function cellsOf(row: JournalRow): Cells {
         from: formatPath(row.reversePath),
         to: formatPath(row.recipient),
         detail: `${row.outcome.server === "" ? row.outcome.nextHop : row.outcome.server}: ${describeReply(row.outcome.reply)}`,
+        ...(advice === null ? {} : { advice: describeAdvice(advice) }),
       };
+    }
     case "policy":
       return {
         ...NOBODY,
@@ -208,14 +215,14 @@ function formatPath(mailbox: string): string {
   return `<${mailbox}>`;
 }
 
-const CSV_HEADINGS = ["row", "time", "type", "id", "client", "what", "from", "to", "count", "over", "detail"];
+const CSV_HEADINGS = ["row", "time", "type", "id", "client", "what", "from", "to", "count", "over", "detail", "advice"];
 
 function journalCsv(rows: readonly JournalRow[]): string {
   const lines = rows.map((row) => {
-    const { id, client, what, from, to, detail } = cellsOf(row);
+    const { id, client, what, from, to, detail, advice = "" } = cellsOf(row);
     const [count, over] = row.kind === "decision" ? [row.count, row.over ?? ""] : [1, ""];
     const when = [String(row.row), formatInstant(row.at), row.kind];
-    const cells = [...when, id, client, what, from, to, String(count), over, detail];
+    const cells = [...when, id, client, what, from, to, String(count), over, detail, advice];
     return csvRow(cells.map((cell) => printable(cell, 2_000)));
   });
   return [csvRow(CSV_HEADINGS), ...lines].join("\r\n");
@@ -249,6 +256,7 @@ export function rowJson(row: JournalRow): { readonly [name: string]: Json } {
         server: outcome.server,
         tls: outcome.tls,
         reply: describeReply(outcome.reply),
+        advice: outcomeAdviceJson(outcome),
         retryAt: outcome.retryAt === undefined ? null : formatInstant(outcome.retryAt),
       };
     }

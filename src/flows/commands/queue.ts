@@ -12,6 +12,7 @@ import { describeReply } from "../../core/mail/reply.ts";
 import { formatQueueId, parseQueueId, type QueueId } from "../../core/queue/message.ts";
 import type { Outcome } from "../../core/queue/outcome.ts";
 import type { QueueEntry, QueueFilter, QueueOperations } from "../operations.ts";
+import { adviceTable, outcomeAdviceJson } from "./advice.ts";
 import { answer, faultsOf, say, type Answer, type CommandContext, type Handler } from "./answer.ts";
 import { journalTable, rowJson } from "./journal.ts";
 import { readMoment } from "./moment.ts";
@@ -86,9 +87,16 @@ export const workWithMessages: Handler = async (context, args) => {
       `held ${summary.held}.  Captured ${summary.captured}.  Connections out ${summary.connectionsOut}.`,
     "",
     entries.length === 0 ? " (No messages)" : table(COLUMNS, entries.map(messageRow)),
+    ...belowOf(entries.flatMap(({ message: queued }) => queued.outcomes)),
   ].join("\n");
   return answer([message("SMR0408", counted(entries.length, "message"))], output, entries.map(messageJson));
 };
+
+/** The advice below what it is about. */
+function belowOf(outcomes: readonly (Outcome | null)[]): readonly string[] {
+  const advice = adviceTable(outcomes);
+  return advice === "" ? [] : ["", advice];
+}
 
 function readFilter(args: Arguments, now: Instant): Result<QueueFilter, readonly Diagnostic[]> {
   const picks = readPicks(args);
@@ -213,7 +221,7 @@ function describeMessage(entry: QueueEntry): string {
     fact("Next hop", entry.nextHops.join(", ")),
   ];
   const rows = recipientsOf(entry).map((recipient, i) => [recipient, ...describeOutcome(queued.outcomes[i] ?? null)]);
-  return `${facts.join("\n")}\n\n${table(RECIPIENT_COLUMNS, rows)}`;
+  return [facts.join("\n"), "", table(RECIPIENT_COLUMNS, rows), ...belowOf(queued.outcomes)].join("\n");
 }
 
 function describeOutcome(outcome: Outcome | null): readonly string[] {
@@ -251,6 +259,7 @@ function outcomeJson(recipient: string, outcome: Outcome | null): Json {
     server: outcome.server,
     tls: outcome.tls,
     reply: describeReply(outcome.reply),
+    advice: outcomeAdviceJson(outcome),
     retryAt: outcome.retryAt === undefined ? null : formatInstant(outcome.retryAt),
   };
 }

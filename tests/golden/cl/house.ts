@@ -223,7 +223,7 @@ export function deferredMessage(id: number, from: string, to: string, local = fa
     at: NOW - 60_000,
     nextHop: "mx1.example.net:25",
     server: "mx1.example.net [192.0.2.25]",
-    reply: reply(451, "4.7.1", "try again \u001b[31mlater"),
+    reply: reply(451, "4.7.500", "Server busy, try again \u001b[31mlater"),
     tls: "",
     retryAt: NOW + 1_740_000,
   } as const;

@@ -110,6 +110,23 @@ async function journalHouse(): Promise<TestHouse> {
   });
   house.journal.record({
     kind: "outcome",
+    at: NOW - 4_500,
+    queueId,
+    reversePath: "erp@example.com",
+    recipient: "bob@example.net",
+    outcome: {
+      kind: "deferred",
+      recipient: 0,
+      at: NOW - 4_500,
+      nextHop: "mx1.example.net:25",
+      server: "mx1.example.net [192.0.2.25]",
+      reply: reply(451, "4.7.1", "Greylisting in action"),
+      tls: "TLSv1.3",
+      retryAt: NOW + 60_000,
+    },
+  });
+  house.journal.record({
+    kind: "outcome",
     at: NOW - 4_000,
     queueId,
     reversePath: "erp@example.com",
@@ -144,7 +161,7 @@ test("DSPSMTPJRN shows, filters and prints in three formats", async () => {
     "DSPSMTPJRN CLIENT('10.2.3.400') ENTRY(X) MSG(17) FROMTIME('soon')",
   ]);
   const { output } = await house.run("DSPSMTPJRN FORMAT(*JSON)");
-  assert.equal(output.split("\n").map((line) => JSON.parse(line) as unknown).length, 8);
+  assert.equal(output.split("\n").map((line) => JSON.parse(line) as unknown).length, 9);
   checkPage((await house.run("DSPSMTPJRN")).output);
 });
 
