@@ -90,6 +90,7 @@ export class Deliverer implements QueueOperations {
     this.#schedule = new Schedule(this.#routing.attributes.MAXOUTEMM, {
       windowOf: (key) =>
         key === CAPTURE_KEY ? CAPTURE_WINDOW : MESSAGES_PER_CONNECTION * limits.connectionsPerNextHop,
+      paceOf: () => null,
       random,
     });
     this.#nextHops = new NextHopFinder({ ...options, entries: (list) => policy.entries(list) });
@@ -254,7 +255,7 @@ export class Deliverer implements QueueOperations {
     this.#schedule.attemptsMax = this.#routing.attributes.MAXOUTEMM;
     this.#nextHops.forget();
     this.#lives.routesChanged();
-    this.#schedule.forgive();
+    this.#schedule.forgive(this.#time.now());
   }
 
   /** What operators did to messages: what recovery read of them before counts no more, and who releases one answers for it. */

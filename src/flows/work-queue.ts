@@ -89,9 +89,9 @@ export class QueueDesk {
   }
 
   retry(filter: QueueFilter, by: string): Promise<number> {
-    const { schedule, wake } = this.#options;
+    const { schedule, time, wake } = this.#options;
     return this.#each(ofQueue(filter), by, "Made due", async (ids) => {
-      for (const id of ids) schedule.retry(id);
+      for (const id of ids) schedule.retry(id, time.now());
       wake();
     });
   }

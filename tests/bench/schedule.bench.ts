@@ -4,7 +4,7 @@ import type { QueueId } from "../../src/core/queue/message.ts";
 import { SeededRandom } from "../../src/adapters/memory/random.ts";
 
 const random = new SeededRandom(1);
-const create = (): Schedule => new Schedule(100, { windowOf: () => 20, random });
+const create = (): Schedule => new Schedule(100, { windowOf: () => 20, paceOf: () => null, random });
 
 /** ns for add, start, worked and settle of one message. */
 function costOf(schedule: Schedule, firstId: number): number {

@@ -13,7 +13,7 @@ function started(schedule: Schedule): Slot[] {
 
 /** 100 attempts at once, and a next hop that serves us. */
 function scene(): Schedule {
-  const schedule = new Schedule(100, { windowOf: () => 40, random: new SeededRandom(7) });
+  const schedule = new Schedule(100, { windowOf: () => 40, paceOf: () => null, random: new SeededRandom(7) });
   schedule.add(1 as QueueId, "proven", 0, 0, 0, 0);
   const [slot = -1] = started(schedule);
   schedule.worked(slot);

@@ -1,4 +1,6 @@
-import type { Instant } from "../base/time.ts";
+import { MINUTE_MS, SECOND_MS, type Instant, type Random } from "../base/time.ts";
+import { Brake } from "./brake.ts";
+import { isPaced, PaceKept, type Pace } from "./pace.ts";
 
 /**
  * What is known of a next hop since the start. `proven`: it served us and is not in trouble. `unknown`: it was not tried yet. `doubtful`:
@@ -13,7 +15,7 @@ const WINDOW_FIRST = 5;
 export class Hop {
   readonly key: string;
   readonly index: number;
-  readonly windowMax: number;
+  windowMax: number;
   /** Items that wait their turn, first come first served; -1 where none does. */
   head = -1;
   tail = -1;
@@ -31,6 +33,19 @@ export class Hop {
   failures = 0;
   paused = false;
   pausedUntil: Instant = 0;
+  /** Its pace is used up, or it asked for less: the next one waits for its turn. */
+  gated = false;
+  gatedUntil: Instant = 0;
+  /** Its turn comes so late that what waits for it rests. */
+  restsLong = false;
+  /** What it may be given as the routes say; null where they say nothing. */
+  pace: PaceKept | null = null;
+  /** It asked for less; null where it did not, or not lately. */
+  brake: Brake | null = null;
+  /** Attempts begun in this minute of its own and in the one before. */
+  #begun = 0;
+  #begunBefore = 0;
+  #minuteAt: Instant = -Infinity;
   /** Items of any state. */
   items = 0;
   /** The line in which it waits for its turn, and its neighbours there. */
@@ -46,7 +61,63 @@ export class Hop {
   }
 
   get runnable(): boolean {
-    return this.head >= 0 && this.active < this.window && !this.paused;
+    return this.head >= 0 && this.active < this.window && !this.paused && !this.gated;
+  }
+
+  /** Nothing is begun for it now, whatever waits. */
+  get stopped(): boolean {
+    return this.paused || this.gated;
+  }
+
+  get stoppedUntil(): Instant {
+    return Math.max(this.paused ? this.pausedUntil : 0, this.gated ? this.gatedUntil : 0);
+  }
+
+  /** Nothing is begun for it for some time. */
+  get rests(): boolean {
+    return this.paused || (this.gated && this.restsLong);
+  }
+
+  /** The routes say another pace: what was begun before counts. */
+  paceAt(pace: Pace | null): void {
+    if (pace === null || !isPaced(pace)) this.pace = null;
+    else (this.pace ??= new PaceKept()).pace = pace;
+  }
+
+  /** An attempt begins. */
+  begun(now: Instant): void {
+    if (now - this.#minuteAt >= MINUTE_MS) {
+      this.#begunBefore = now - this.#minuteAt < 2 * MINUTE_MS ? this.#begun : 0;
+      this.#begun = 0;
+      this.#minuteAt = now;
+    }
+    this.#begun++;
+    this.pace?.begin(now);
+    this.brake?.begin(now);
+  }
+
+  /** It asked for less than it was given. */
+  asksForLess(now: Instant, retryAfterMs: number, random: Random): void {
+    this.brake ??= new Brake(this.#perMinute(now));
+    this.brake.pull(now, retryAfterMs, random);
+  }
+
+  /** When the next attempt may begin; not after `now` is at once. */
+  nextAt(now: Instant): Instant {
+    return Math.max(this.pace?.nextAt(now) ?? now, this.brake?.nextAt(now) ?? now);
+  }
+
+  /** What the next attempt waits for, in words; null where nothing holds it up but time and room. */
+  heldUpBy(now: Instant): string | null {
+    const braked = this.brake?.nextAt(now) ?? now;
+    if (this.brake && braked > (this.pace?.nextAt(now) ?? now)) return this.brake.heldUpBy(now);
+    return this.pace?.heldUpBy(now) ?? null;
+  }
+
+  /** As it was lately, from what began within the last two minutes at most. */
+  #perMinute(now: Instant): number {
+    const sinceMs = now - this.#minuteAt + (this.#begunBefore > 0 ? MINUTE_MS : 0);
+    return ((this.#begun + this.#begunBefore) * MINUTE_MS) / Math.max(sinceMs, SECOND_MS);
   }
 }
 

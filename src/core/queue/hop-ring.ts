@@ -1,8 +1,9 @@
 import { assert } from "../base/assert.ts";
-import type { Instant, Random } from "../base/time.ts";
+import { MINUTE_MS, type Instant, type Random } from "../base/time.ts";
 import type { AttemptShares } from "./attempt-shares.ts";
 import { probeDelayMs } from "./backoff.ts";
 import { Hop, HopLine } from "./hop-line.ts";
+import type { Pace, Slice } from "./pace.ts";
 import { SlotHeap } from "./slot-heap.ts";
 
 /** Attempts that must go well, times the width of the window, before it is opened by one more. */
@@ -10,23 +11,33 @@ const ROUNDS_TO_WIDEN = 8;
 
 /** Hops without items that are remembered; more are forgotten together. */
 const EMPTY_MAX = 1_000;
+/** Those of them with a count of the day are remembered longer. */
+const COUNTED_MAX = 10_000;
+/** What waits for its turn longer than this rests meanwhile. */
+const LONG_MS = MINUTE_MS;
 
 /** Every next hop that has items, and the line in which those that may start something take turns. */
 export class HopRing {
   readonly #windowOf: (key: string) => number;
+  readonly #paceOf: (key: string) => Pace | null;
   readonly #hops: (Hop | null)[] = [];
   readonly #byKey = new Map<string, Hop>();
   readonly #free: number[] = [];
   readonly #paused = new SlotHeap();
-  /** Hops without items. */
+  readonly #gated = new SlotHeap();
+  /** Counts of the day of an earlier run, until their hop is made. */
+  readonly #days = new Map<string, readonly Slice[]>();
+  /** Hops without items, and how many of them were kept when they were forgotten last. */
   #empty = 0;
+  #kept = 0;
   readonly #turn = new HopLine();
   /** Those that may not start anything while too much is under way to others like them. */
   readonly #parked = { unknown: new HopLine(), doubtful: new HopLine() };
   #waitingBehindTrouble = 0;
 
-  constructor(windowOf: (key: string) => number) {
+  constructor(windowOf: (key: string) => number, paceOf: (key: string) => Pace | null) {
     this.#windowOf = windowOf;
+    this.#paceOf = paceOf;
   }
 
   get(key: string): Hop | undefined {
@@ -40,13 +51,15 @@ export class HopRing {
   }
 
   /** The hop of the key, made where it is not there, for one more item. */
-  join(key: string): Hop {
+  join(key: string, now: Instant): Hop {
     let hop = this.#byKey.get(key);
     if (hop === undefined) {
       const index = this.#free.pop() ?? this.#hops.length;
       hop = new Hop(key, index, Math.max(1, this.#windowOf(key)));
       this.#hops[index] = hop;
       this.#byKey.set(key, hop);
+      hop.paceAt(this.#paceOf(key));
+      if (hop.pace !== null) this.#restore(hop, now);
     } else if (hop.items === 0) this.#empty--;
     hop.items++;
     return hop;
@@ -57,19 +70,25 @@ export class HopRing {
     hop.items--;
     if (hop.items > 0) return;
     this.#empty++;
-    if (this.#empty > EMPTY_MAX) this.#forgetEmpty();
+    if (this.#empty > EMPTY_MAX + this.#kept) this.#forgetEmpty();
   }
 
   /** Their numbers are given to others: they must stand nowhere any more. In a line an empty hop does no harm. */
   #forgetEmpty(): void {
+    this.#kept = 0;
     for (const hop of this.#byKey.values()) {
       if (hop.items > 0) continue;
+      if (hop.pace?.countsDays && this.#kept < COUNTED_MAX) {
+        this.#kept++;
+        continue;
+      }
       this.#paused.remove(hop.index);
+      this.#gated.remove(hop.index);
       this.#byKey.delete(hop.key);
       this.#hops[hop.index] = null;
       this.#free.push(hop.index);
     }
-    this.#empty = 0;
+    this.#empty = this.#kept;
   }
 
   enter(hop: Hop): void {
@@ -105,7 +124,7 @@ export class HopRing {
 
   // --- the line of one hop ----------------------------------------------------------------------------------------------
 
-  /** Items that wait their turn behind next hops in trouble. */
+  /** Items that wait their turn behind next hops that are given nothing now. */
   get waitingBehindTrouble(): number {
     return this.#waitingBehindTrouble;
   }
@@ -113,36 +132,130 @@ export class HopRing {
   /** One item more, or less, waits behind the hop. */
   waits(hop: Hop, change: 1 | -1): void {
     hop.waiting += change;
-    if (hop.paused) this.#waitingBehindTrouble += change;
+    if (hop.stopped) this.#waitingBehindTrouble += change;
+  }
+
+  /** When time alone lets a hop go on. */
+  get firstStopEndsAt(): Instant {
+    return Math.min(this.#paused.firstDueAt, this.#gated.firstDueAt);
+  }
+
+  /** Ends what ends by now: after a pause the next item is a probe. */
+  wake(now: Instant): void {
+    while (this.#paused.firstDueAt <= now) this.endPause(this.at(this.#paused.pop()));
+    while (this.#gated.firstDueAt <= now) this.#openGate(this.at(this.#gated.pop()));
+  }
+
+  /** Shuts the hop off, or lets it go on, and keeps count of what waits behind it. */
+  #stop(hop: Hop, change: () => void): void {
+    const wasStopped = hop.stopped;
+    change();
+    if (hop.stopped !== wasStopped) this.#waitingBehindTrouble += wasStopped ? -hop.waiting : hop.waiting;
+    if (hop.runnable) this.enter(hop);
+  }
+
+  // --- pace -------------------------------------------------------------------------------------------------------------
+
+  /** An attempt of the hop begins. */
+  begun(hop: Hop, now: Instant): void {
+    hop.begun(now);
+    if (hop.pace !== null || hop.brake !== null) this.#gate(hop, now);
+  }
+
+  /** It asked for less. */
+  asksForLess(hop: Hop, now: Instant, retryAfterMs: number, random: Random): void {
+    hop.asksForLess(now, retryAfterMs, random);
+    this.#gate(hop, now);
+  }
+
+  /** A message went well. */
+  went(hop: Hop, now: Instant): void {
+    if (hop.brake === null || hop.brake.went(now)) return;
+    hop.brake = null;
+    this.#gate(hop, now);
+  }
+
+  /** An operator wants it tried now: what it asked for is over, what the routes allow is not. */
+  endRest(hop: Hop, now: Instant): void {
+    this.endPause(hop);
+    hop.brake?.endRest();
+    if (hop.gated) this.#gate(hop, now);
+  }
+
+  /** Opens or shuts the gate of the hop as its pace and brake say. */
+  #gate(hop: Hop, now: Instant): void {
+    const until = hop.nextAt(now);
+    if (hop.gated && hop.gatedUntil === until) return;
+    this.#gated.remove(hop.index);
+    if (until <= now) return this.#openGate(hop);
+    this.#gated.add(hop.index, until);
+    hop.gatedUntil = until;
+    hop.restsLong = until - now >= LONG_MS;
+    this.#stop(hop, () => {
+      hop.gated = true;
+    });
+  }
+
+  #openGate(hop: Hop): void {
+    hop.restsLong = false;
+    this.#stop(hop, () => {
+      hop.gated = false;
+    });
+  }
+
+  /** The routes are others: each hop goes by what they say of it. What was begun counts. */
+  repace(now: Instant): void {
+    for (const hop of this.#byKey.values()) {
+      hop.paceAt(this.#paceOf(hop.key));
+      hop.windowMax = Math.max(1, this.#windowOf(hop.key));
+      hop.window = Math.min(hop.window, hop.windowMax);
+      if (hop.pace !== null) this.#restore(hop, now);
+      else this.#gate(hop, now);
+      if (hop.runnable) this.enter(hop);
+    }
+  }
+
+  /** Counts of the day by key, for `takeDays` of the next run. */
+  days(now: Instant): Map<string, readonly Slice[]> {
+    const days = new Map(this.#days);
+    for (const hop of this.#byKey.values()) {
+      const slices = hop.pace?.day(now) ?? [];
+      if (slices.length > 0) days.set(hop.key, slices);
+    }
+    return days;
+  }
+
+  /** What an earlier run counted, before any hop is made. */
+  takeDays(days: ReadonlyMap<string, readonly Slice[]>): void {
+    for (const [key, slices] of days) if (this.#days.size < COUNTED_MAX) this.#days.set(key, slices);
+  }
+
+  #restore(hop: Hop, now: Instant): void {
+    const slices = this.#days.get(hop.key);
+    if (slices && hop.pace?.countsDays) {
+      hop.pace.restoreDay(slices, now);
+      this.#days.delete(hop.key);
+    }
+    this.#gate(hop, now);
   }
 
   // --- trouble ----------------------------------------------------------------------------------------------------------
 
-  get firstPauseEndsAt(): Instant {
-    return this.#paused.firstDueAt;
-  }
-
-  /** Ends every pause whose time has come: the next item is a probe. */
-  wake(now: Instant): void {
-    while (this.#paused.firstDueAt <= now) this.endPause(this.at(this.#paused.pop()));
-  }
-
   endPause(hop: Hop): void {
-    if (hop.paused) {
-      this.#paused.remove(hop.index);
-      this.#waitingBehindTrouble -= hop.waiting;
-    }
-    hop.paused = false;
-    if (hop.runnable) this.enter(hop);
+    if (hop.paused) this.#paused.remove(hop.index);
+    this.#stop(hop, () => {
+      hop.paused = false;
+    });
   }
 
   /** Forgets all trouble: the routes changed, and what was learned belongs to the old ones. */
-  forgive(): void {
+  forgive(now: Instant): void {
     for (const hop of this.#byKey.values()) {
       hop.failures = 0;
       hop.isNew = true;
       this.endPause(hop);
     }
+    this.repace(now);
   }
 
   worked(hop: Hop): void {
@@ -152,7 +265,7 @@ export class HopRing {
     }
     hop.isProven = true;
     this.stepIn(hop);
-    if (hop.window === hop.windowMax) return;
+    if (hop.window >= hop.windowMax) return;
     hop.successes++;
     if (!hop.isNew && hop.successes < hop.window * ROUNDS_TO_WIDEN) return;
     hop.successes = 0;
@@ -173,8 +286,9 @@ export class HopRing {
     hop.window = 1;
     hop.pausedUntil = now + probeDelayMs(hop.failures, random);
     if (hop.paused) this.#paused.remove(hop.index);
-    else this.#waitingBehindTrouble += hop.waiting;
-    hop.paused = true;
+    this.#stop(hop, () => {
+      hop.paused = true;
+    });
     this.#paused.add(hop.index, hop.pausedUntil);
     return "paused";
   }

@@ -5,9 +5,16 @@ import fc from "fast-check";
 import { SeededRandom } from "../../adapters/memory/random.ts";
 import type { Slot } from "./item-table.ts";
 import type { QueueId } from "./message.ts";
+import { NO_PACE } from "./pace.ts";
 import { Schedule } from "./schedule.ts";
 
 const WINDOW = 6;
+/** This one has a pace: so many a minute. */
+const PACED = "hop3";
+const PER_MINUTE = 2;
+const MINUTE_MS = 60_000;
+const SLICE_MS = MINUTE_MS / 64;
+
 const ATTEMPTS_MAX = 8;
 
 function id(n: number): QueueId {
@@ -46,7 +53,18 @@ class Model {
   pausedUntil = new Map<string, number>();
   readonly proven = new Set<string>();
   readonly failing = new Set<string>();
+  /** When attempts to the one with a pace began. */
+  readonly began: number[] = [];
   turn = 0;
+
+  /** When an attempt may begin as far as the pace goes. What began in one slice counts until the last of it is a minute old. */
+  turnOf(key: string, now: number): number {
+    if (key !== PACED) return now;
+    const slice = (at: number): number => Math.floor(at / SLICE_MS);
+    const ends = this.began.map((at) => Math.max(...this.began.filter((one) => slice(one) === slice(at))) + MINUTE_MS);
+    const counted = ends.filter((end) => end > now).sort((a, b) => b - a);
+    return counted[PER_MINUTE - 1] ?? now;
+  }
 
   startable(now: number, windowOf: (key: string) => number): ModelItem[] {
     for (const [key, until] of this.pausedUntil) if (until <= now) this.pausedUntil.delete(key);
@@ -61,6 +79,7 @@ class Model {
       (item) =>
         item.state === "ready" &&
         !this.pausedUntil.has(item.key) &&
+        this.turnOf(item.key, now) <= now &&
         active.filter(({ key }) => key === item.key).length < windowOf(item.key) &&
         this.hasRoom(this.standingOf(item.key)),
     );
@@ -157,7 +176,11 @@ class Window {
 
 /** One script, played to the schedule and to the model side by side. */
 class Run {
-  readonly schedule = new Schedule(ATTEMPTS_MAX, { windowOf: () => WINDOW, random: new SeededRandom(7) });
+  readonly schedule = new Schedule(ATTEMPTS_MAX, {
+    windowOf: () => WINDOW,
+    paceOf: (key) => (key === PACED ? { ...NO_PACE, perMinute: PER_MINUTE } : null),
+    random: new SeededRandom(7),
+  });
   readonly model = new Model();
   readonly active: { slot: Slot; item: ModelItem }[] = [];
   readonly windows = new Map<string, Window>();
@@ -249,7 +272,8 @@ class Run {
   operate(what: "hold" | "release" | "retry" | "remove", n: number): void {
     const { schedule, model } = this;
     const items = model.items.filter((item) => item.id === n && item.wanted !== "remove");
-    schedule[what](id(n));
+    if (what === "retry") schedule.retry(id(n), this.now);
+    else schedule[what](id(n));
     for (const item of items.reverse()) {
       if (what === "hold") {
         if (item.state === "active") item.wanted = "hold";
@@ -287,6 +311,7 @@ class Run {
       assert.equal(this.schedule.idOf(slot), item.id, "the first in line goes first");
       item.standing = model.standingOf(key);
       item.state = "active";
+      if (key === PACED) model.began.push(this.now);
       this.active.push({ slot, item });
     }
   }
@@ -294,12 +319,14 @@ class Run {
   compare(): void {
     const { schedule, model } = this;
     const seenAs = ({ state, key }: ModelItem): string =>
-      state === "ready" && model.pausedUntil.has(key) ? "deferred" : state;
+      state === "ready" && (model.pausedUntil.has(key) || model.turnOf(key, this.now) > this.now) ? "deferred" : state;
     for (const state of ["ready", "active", "deferred", "held"] as const) {
       assert.equal(schedule.count(state), model.items.filter((item) => seenAs(item) === state).length, state);
     }
     const times = model.items.filter(({ state }) => state === "deferred").map(({ dueAt }) => dueAt);
     times.push(...model.pausedUntil.values());
+    const turn = model.turnOf(PACED, this.now);
+    if (turn > this.now) times.push(turn);
     assert.equal(schedule.wakeAt(), Math.min(Infinity, ...times), "wakeAt");
   }
 

@@ -7,7 +7,7 @@ import type { Slot } from "./item-table.ts";
 import { Schedule } from "./schedule.ts";
 
 function create(attemptsMax = 5, window = 3): Schedule {
-  return new Schedule(attemptsMax, { windowOf: () => window, random: new SeededRandom(7) });
+  return new Schedule(attemptsMax, { windowOf: () => window, paceOf: () => null, random: new SeededRandom(7) });
 }
 
 function id(n: number): QueueId {

@@ -6,6 +6,7 @@ import { AttemptShares } from "./attempt-shares.ts";
 import { HopRing } from "./hop-ring.ts";
 import { ItemTable, type Slot } from "./item-table.ts";
 import type { QueueId } from "./message.ts";
+import type { Pace, Slice } from "./pace.ts";
 import { SlotHeap } from "./slot-heap.ts";
 
 export type ItemState = "ready" | "active" | "deferred" | "held";
@@ -13,13 +14,15 @@ export type ItemState = "ready" | "active" | "deferred" | "held";
 export interface ItemView {
   readonly state: ItemState;
   readonly nextHop: string;
-  /** When it is tried again; null where it is ready, active or held. */
+  /** When it is tried again, at the earliest; null where it is ready, active or held. */
   readonly dueAt: Instant | null;
 }
 
 export interface ScheduleOptions {
   /** How many attempts may run at once to the next hop of this key. */
   readonly windowOf: (key: string) => number;
+  /** How fast attempts may begin to it; null where nothing bounds that. */
+  readonly paceOf: (key: string) => Pace | null;
   readonly random: Random;
 }
 
@@ -48,7 +51,7 @@ export class Schedule {
   /** `attemptsMax`: attempts at once over all next hops (MAXOUTEMM). */
   constructor(attemptsMax: number, options: ScheduleOptions) {
     this.#shares = new AttemptShares(attemptsMax);
-    this.#hops = new HopRing(options.windowOf);
+    this.#hops = new HopRing(options.windowOf, options.paceOf);
     this.#random = options.random;
   }
 
@@ -64,7 +67,7 @@ export class Schedule {
     return this.#shares.underWay;
   }
 
-  /** Items of one state. What waits its turn behind a next hop in trouble is deferred: it waits for the next probe. */
+  /** Items of one state. What waits behind a next hop that is given nothing now is deferred: it waits for the next probe, or its turn. */
   count(state: ItemState): number {
     const behindTrouble = this.#hops.waitingBehindTrouble;
     switch (state) {
@@ -86,7 +89,7 @@ export class Schedule {
   /** Takes an item in; due at once where `dueAt` is not after `now`. A message has at most one item for a key. */
   add(id: QueueId, key: string, acceptedAt: Instant, attempts: number, dueAt: Instant, now: Instant): void {
     const slot = this.#items.take(id);
-    const hop = this.#hops.join(key);
+    const hop = this.#hops.join(key, now);
     this.#items.acceptedAt[slot] = acceptedAt;
     this.#items.hop[slot] = hop.index;
     this.#items.attempts[slot] = attempts;
@@ -110,6 +113,7 @@ export class Schedule {
       this.#setState(slot, ACTIVE);
       hop.active++;
       this.#items.standing[slot] = this.#shares.begin(standing);
+      this.#hops.begun(hop, now);
       if (hop.runnable) this.#hops.enter(hop);
       return slot;
     }
@@ -123,7 +127,7 @@ export class Schedule {
 
   /** When time alone makes something due; Infinity where nothing waits for time. Asked after `start` gave -1. */
   wakeAt(): Instant {
-    return Math.min(this.#deferred.firstDueAt, this.#hops.firstPauseEndsAt);
+    return Math.min(this.#deferred.firstDueAt, this.#hops.firstStopEndsAt);
   }
 
   idOf(slot: Slot): QueueId {
@@ -195,9 +199,28 @@ export class Schedule {
     else this.#fulfil(slot, 0);
   }
 
-  /** Forgets the trouble of every next hop. */
-  forgive(): void {
-    this.#hops.forgive();
+  /** The next hop of this active item asked for less; `retryAfterMs` where it said for how long nothing is to come, else 0. */
+  asksForLess(slot: Slot, now: Instant, retryAfterMs: number): void {
+    this.#hops.asksForLess(this.#hopOf(slot), now, retryAfterMs, this.#random);
+  }
+
+  /** The next hop of this active item took what it was given. */
+  went(slot: Slot, now: Instant): void {
+    this.#hops.went(this.#hopOf(slot), now);
+  }
+
+  /** Forgets the trouble of every next hop, and goes by the paces of now. */
+  forgive(now: Instant): void {
+    this.#hops.forgive(now);
+  }
+
+  /** What began within the last day to next hops with a bound for it, by key; and the same of an earlier run, before anything is added. */
+  days(now: Instant): ReadonlyMap<string, readonly Slice[]> {
+    return this.#hops.days(now);
+  }
+
+  takeDays(days: ReadonlyMap<string, readonly Slice[]>): void {
+    this.#hops.takeDays(days);
   }
 
   // --- what an operator does --------------------------------------------------------------------------------------------
@@ -233,13 +256,13 @@ export class Schedule {
   }
 
   /** Deferred items become ready, and a next hop in trouble is probed now. */
-  retry(id: QueueId): boolean {
+  retry(id: QueueId, now: Instant): boolean {
     return this.#eachOf(id, (slot, state) => {
       if (state === DEFERRED) {
         this.#withdraw(slot, state);
         this.#makeReady(slot);
       }
-      if (state !== HELD) this.#hops.endPause(this.#hopOf(slot));
+      if (state !== HELD) this.#hops.endRest(this.#hopOf(slot), now);
     });
   }
 
@@ -266,7 +289,7 @@ export class Schedule {
   isQuiet(id: QueueId): boolean {
     let quiet = true;
     this.#eachOf(id, (slot, state) => {
-      if (state === READY ? !this.#hopOf(slot).paused : state !== DEFERRED && state !== HELD) quiet = false;
+      if (state === READY ? !this.#hopOf(slot).rests : state !== DEFERRED && state !== HELD) quiet = false;
     });
     return quiet;
   }
@@ -297,7 +320,7 @@ export class Schedule {
     const hop = this.#hopOf(slot);
     const nextHop = hop.key;
     if (state === DEFERRED) return { state: "deferred", nextHop, dueAt: this.#deferred.dueAt(slot) };
-    if (state === READY && hop.paused) return { state: "deferred", nextHop, dueAt: hop.pausedUntil };
+    if (state === READY && hop.stopped) return { state: "deferred", nextHop, dueAt: hop.stoppedUntil };
     return { state: state === READY ? "ready" : state === HELD ? "held" : "active", nextHop, dueAt: null };
   }
 
