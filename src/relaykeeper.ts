@@ -10,21 +10,16 @@ import { err, ok, type Result } from "./core/base/result.ts";
 import { createQueueIds } from "./core/queue/queue-ids.ts";
 import { openConsole, type Console } from "./adapters/console/console.ts";
 import { ControlServer } from "./adapters/control/server.ts";
-import { createResolver } from "./adapters/dns/resolver.ts";
 import { openJournal, type ClosableJournal } from "./adapters/journal-sqlite/journal.ts";
-import { NO_ACCESS_TOKENS } from "./adapters/memory/access-tokens.ts";
 import { MimeComposer } from "./adapters/mime/composer.ts";
 import { readAttachment } from "./adapters/node/attachment.ts";
 import { pause, systemClock } from "./adapters/node/clock.ts";
 import { createCryptography } from "./adapters/node/cryptography.ts";
-import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
 import { memoryOctets, processorMeter } from "./adapters/node/machine.ts";
 import { Descriptors } from "./adapters/node/descriptors.ts";
 import { createOwnHost } from "./adapters/node/own-host.ts";
 import { systemRandom } from "./adapters/node/random.ts";
 import { openSealingKey } from "./adapters/node/sealing-key.ts";
-import { signingCryptography } from "./adapters/node/signing.ts";
-import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import { createListeners, type ListenersOptions, type SmtpListeners } from "./adapters/smtp-server/listeners.ts";
 import { describeOpenFault, openStore, type Store } from "./adapters/store-sqlite/store.ts";
 import { Certificates } from "./adapters/tls/certificates.ts";
@@ -33,16 +28,15 @@ import { PolicyKeeper } from "./flows/administer.ts";
 import { Credentials } from "./flows/credentials.ts";
 import { Deliverer } from "./flows/deliver.ts";
 import { Explainer } from "./flows/explain.ts";
-import { DkimKeeper, type DkimKeeperOptions } from "./flows/keep-dkim-keys.ts";
 import type { Operations, ServerStatus } from "./flows/operations.ts";
 import { applyPolicy } from "./flows/policy-file.ts";
 import { Receiver } from "./flows/receive.ts";
 import { Recorder } from "./flows/record.ts";
 import { SnapshotSaver } from "./flows/save-snapshots.ts";
-import { MessageSigner } from "./flows/sign.ts";
 import { Server } from "./flows/serve.ts";
 import { Submitter } from "./flows/submit.ts";
 import { UseAccount } from "./flows/use-account.ts";
+import { openOutbound } from "./outbound.ts";
 
 /** Lines for developers and operators; one sentence each, never content of mail, never a secret. */
 export interface Log {
@@ -149,35 +143,20 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     use: (id) => use.use(id),
     record: (event) => recorder.policy(event),
   });
-  const resolver = createResolver({
-    servers: config.dns.servers,
-    isTrusted: config.dns.isTrusted,
-    limits,
-    hostsFile: "/etc/hosts",
-    resolvConf: "/etc/resolv.conf",
-    clock,
-    random,
-  });
-  const dkim = await openDkim(config.dataDirectory, { cryptography, resolver, limits }, recorder);
   const descriptors = new Descriptors();
-  const transport = new SmtpTransport({
-    hostname,
-    limits,
-    clock,
-    readFile: (content) => store.spool.readFile(content),
-    tokens: NO_ACCESS_TOKENS,
-    leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
-  });
+  const towardsNextHops = { config, limits, clock, random, cryptography, recorder, store, descriptors };
+  const { resolver, dkim, tls, transport, signer } = await openOutbound(towardsNextHops);
   const composer = new MimeComposer();
   const deliverer = new Deliverer({
     hostname,
     delivery,
+    ...tls,
     limits,
     clock,
     random,
     spool: store.spool,
     transport,
-    signer: new MessageSigner({ keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits }),
+    signer,
     resolver,
     cryptography,
     recorder,
@@ -292,20 +271,6 @@ function listenersOf({ listeners }: Config, certificates: Certificates): Listene
 function watchOf(certificates: Certificates, log: Log): CertificateWatch {
   const info = (text: string): void => log.info(text);
   return new CertificateWatch({ certificates, clock: systemClock, info, warn: (text) => log.warn(text) });
-}
-
-function openDkim(
-  dataDirectory: string,
-  around: Pick<DkimKeeperOptions, "cryptography" | "resolver" | "limits">,
-  recorder: Recorder,
-): Promise<DkimKeeper> {
-  return DkimKeeper.open({
-    ...around,
-    store: createDkimKeyFiles(dataDirectory),
-    signing: signingCryptography,
-    clock: systemClock,
-    record: (by, text) => recorder.operation({ at: systemClock.now(), by, text }),
-  });
 }
 
 function saverOf(policy: PolicyKeeper, { policySnapshots: snapshots }: Store, log: Log): SnapshotSaver {

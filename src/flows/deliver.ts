@@ -19,6 +19,7 @@ import {
 } from "./attempt.ts";
 import { FAULTS_MAX, Faults } from "./faults.ts";
 import { NextHopFinder, type OwnHost } from "./find-next-hop.ts";
+import type { TlsFinderOptions } from "./find-tls.ts";
 import { LiveMessages, type LiveMessage } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueOperations, QueueSummary } from "./operations.ts";
 import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Transport } from "./ports.ts";
@@ -31,7 +32,7 @@ import { SteadyTime } from "./steady-time.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import { QueueDesk } from "./work-queue.ts";
 
-export interface DelivererOptions {
+export interface DelivererOptions extends TlsFinderOptions {
   readonly hostname: string;
   readonly delivery: DeliveryConfiguration;
   readonly limits: Limits;
@@ -40,8 +41,8 @@ export interface DelivererOptions {
   readonly spool: Spool;
   readonly transport: Transport;
   readonly signer: Signer;
-  readonly resolver: Pick<Resolver, "mx" | "addresses">;
-  readonly cryptography: Pick<Cryptography, "unseal">;
+  readonly resolver: Pick<Resolver, "mx" | "addresses" | "tlsa">;
+  readonly cryptography: Pick<Cryptography, "unseal" | "sha256">;
   readonly recorder: DeliveryRecorder;
   readonly composer: ReportComposer;
   readonly own: OwnHost;

@@ -1,5 +1,6 @@
 import type { Instant, Random } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
+import type { AddressAnswer } from "../core/mail/dns-answer.ts";
 import { formatIpAddress, parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import type { Entry, ListName } from "../core/policy/policy.ts";
@@ -15,13 +16,15 @@ import {
   orderExchanges,
   serversOf,
   SMTP_PORT,
-  SUBMISSIONS_PORT,
   type Exchange,
   type OwnIdentity,
   type Route,
   type Server,
 } from "../core/queue/route.ts";
-import type { Clock, Cryptography, NextHop, Resolver } from "./ports.ts";
+import { hexOf, textOfDemand, type TlsRule } from "../core/tls-policy/demand.ts";
+import type { StsPolicy } from "../core/tls-policy/sts.ts";
+import { TlsFinder, type HostFacts, type Surroundings, type TlsFinderOptions } from "./find-tls.ts";
+import type { Cryptography, NextHop, NextHopServer, Resolver } from "./ports.ts";
 
 /** Who we are, as the machine and the listeners say. */
 export interface OwnHost extends OwnIdentity {
@@ -29,11 +32,10 @@ export interface OwnHost extends OwnIdentity {
   isOwnListener(address: IpAddress, port: number): boolean;
 }
 
-export interface NextHopOptions {
-  readonly clock: Clock;
+export interface NextHopOptions extends TlsFinderOptions {
   readonly random: Random;
-  readonly resolver: Pick<Resolver, "mx" | "addresses">;
-  readonly cryptography: Pick<Cryptography, "unseal">;
+  readonly resolver: Pick<Resolver, "mx" | "addresses" | "tlsa">;
+  readonly cryptography: Pick<Cryptography, "unseal" | "sha256">;
   readonly own: OwnHost;
   /** Entries of a list, for *HOSTAUTH and *CLTBIND. */
   readonly entries: (list: ListName) => readonly Entry[];
@@ -52,10 +54,12 @@ const REMEMBERED_MAX = 10_000;
 /** Finds the servers behind a route: MX and address records, addresses that were named, with credentials and own addresses. */
 export class NextHopFinder {
   readonly #options: NextHopOptions;
+  readonly #tls: TlsFinder;
   readonly #remembered = new Map<string, { readonly hop: NextHop; readonly until: Instant }>();
 
   constructor(options: NextHopOptions) {
     this.#options = options;
+    this.#tls = new TlsFinder(options);
   }
 
   /** A hop that was found lately, without waiting. */
@@ -102,30 +106,32 @@ export class NextHopFinder {
   async #findHost(route: Route & { kind: "host" }): Promise<Found> {
     const { host, port } = route.target;
     const literal = parseIpAddress(host);
-    let addresses: readonly IpAddress[];
-    if (literal.ok) addresses = [literal.value];
-    else {
-      const answer = await this.#options.resolver.addresses(host);
-      if (answer.kind === "trouble") return { kind: "trouble", reply: DNS_TROUBLE(host, answer.reason) };
-      if (answer.kind === "none") return { kind: "trouble", reply: DNS_TROUBLE(host, "it has no address") };
-      addresses = answer.addresses;
-    }
-    const others = addresses.filter((address) => !this.#options.own.isOwnListener(address, port));
+    const answer: AddressAnswer = literal.ok
+      ? { kind: "addresses", addresses: [literal.value], isSecure: false }
+      : await this.#options.resolver.addresses(host);
+    if (answer.kind === "trouble") return { kind: "trouble", reply: DNS_TROUBLE(host, answer.reason) };
+    if (answer.kind === "none") return { kind: "trouble", reply: DNS_TROUBLE(host, "it has no address") };
+    const others = answer.addresses.filter((address) => !this.#options.own.isOwnListener(address, port));
     if (others.length === 0) return { kind: "failed", reply: LOOP(formatHostPort(route.target)) };
     const credentials = this.#credentials(host);
     if (credentials === "unreadable") return { kind: "trouble", reply: UNREADABLE_PASSWORD(host) };
     const servers = others.map((address) => ({ host, address, port }));
-    const tls = port === SUBMISSIONS_PORT ? "implicit" : credentials ? "require" : "may";
-    return { kind: "hop", hop: this.#hop(route.key, servers, tls, credentials) };
+    const domain = literal.ok || route.via === "local" ? null : (host as Domain);
+    const sts = await this.#tls.stsOf(domain, DEFAULT_TLS, false);
+    const hosts = new Map([[host, factsOf(answer, true)]]);
+    return this.#hop(route.key, servers, credentials, { domain, hosts, sts });
   }
 
-  #findLiteral(key: string, address: IpAddress): Found {
+  async #findLiteral(key: string, address: IpAddress): Promise<Found> {
     const host = formatIpAddress(address);
     if (isUnusable(address) || this.#options.own.isOwnAddress(address)) return { kind: "failed", reply: LOOP(host) };
-    return { kind: "hop", hop: this.#hop(key, [{ host, address, port: SMTP_PORT }], "may", null) };
+    const around = { domain: null, hosts: new Map(), sts: null };
+    return await this.#hop(key, [{ host, address, port: SMTP_PORT }], null, around);
   }
 
   async #findExchanges(key: string, domain: Domain): Promise<Found> {
+    // Asked for at once, so that no message waits for one after the other.
+    const sts = this.#tls.stsOf(domain, DEFAULT_TLS, true);
     const answer = await this.#options.resolver.mx(domain);
     switch (answer.kind) {
       case "null-mx":
@@ -135,13 +141,20 @@ export class NextHopFinder {
       case "trouble":
         return { kind: "trouble", reply: DNS_TROUBLE(domain, answer.reason) };
       case "no-mx":
-        return this.#findServers(key, domain, [{ preference: 0, host: domain }]);
+        return this.#findServers(key, domain, [{ preference: 0, host: domain }], true, sts);
       case "mx":
-        return this.#findServers(key, domain, answer.hosts);
+        return this.#findServers(key, domain, answer.hosts, answer.isSecure, sts);
     }
   }
 
-  async #findServers(key: string, domain: Domain, exchanges: readonly Exchange[]): Promise<Found> {
+  /** `isSecure`: as the exchangers were found. */
+  async #findServers(
+    key: string,
+    domain: Domain,
+    exchanges: readonly Exchange[],
+    isSecure: boolean,
+    sts: Promise<StsPolicy | null>,
+  ): Promise<Found> {
     const { own, random, resolver } = this.#options;
     const ordered = orderExchanges(exchanges, own, random);
     if (ordered.length === 0) return { kind: "failed", reply: LOOP(domain) };
@@ -156,17 +169,40 @@ export class NextHopFinder {
       own,
     );
     if (!servers.ok) return { kind: "failed", reply: LOOP(domain) };
-    if (servers.value.length > 0) return { kind: "hop", hop: this.#hop(key, servers.value, "may", null) };
+    if (servers.value.length > 0) {
+      const hosts = new Map(answers.map(({ exchange, answer }) => [exchange.host, factsOf(answer, isSecure)]));
+      return this.#hop(key, servers.value, null, { domain, hosts, sts: await sts });
+    }
     const trouble = answers.map(({ answer }) => answer).find((answer) => answer.kind === "trouble");
     if (trouble) return { kind: "trouble", reply: DNS_TROUBLE(domain, trouble.reason) };
     return { kind: "failed", reply: NO_SERVER(domain) };
   }
 
-  #hop(key: string, servers: readonly Server[], tls: NextHop["tls"], credentials: NextHop["credentials"]): NextHop {
+  async #hop(
+    key: string,
+    servers: readonly Server[],
+    credentials: NextHop["credentials"],
+    around: Pick<Surroundings, "domain" | "hosts" | "sts">,
+  ): Promise<Found> {
+    const surroundings = { ...around, rule: DEFAULT_TLS, hasCredentials: credentials !== null };
+    const found = await this.#tls.demandsOf(servers, surroundings);
+    if (!found.ok) return { kind: "trouble", reply: found.error };
     const localAddresses = this.#options
       .entries("*CLTBIND")
       .flatMap((entry) => (entry.value.kind === "address" && this.#isLive(entry) ? [entry.value.address] : []));
-    return { key, servers, tls, credentials, localAddresses, rewriting: null };
+    const connectionsKey = this.#connectionsKey(key, found.value);
+    return {
+      kind: "hop",
+      hop: { key, connectionsKey, servers: found.value, credentials, localAddresses, rewriting: null },
+    };
+  }
+
+  /** Of two next hops of one key that demand different things of TLS, neither uses the connections of the other. */
+  #connectionsKey(key: string, servers: readonly NextHopServer[]): string {
+    const demands = new Set(servers.map(({ host, isImplicit, tls }) => `${host} ${isImplicit} ${textOfDemand(tls)}`));
+    if (servers.every(({ isImplicit, tls }) => tls.kind === "may" && !isImplicit)) return key;
+    const octets = octetsOfText([...demands].sort().join("\n"));
+    return `${key} ${hexOf(this.#options.cryptography.sha256(octets))}`;
   }
 
   #credentials(host: string): NextHop["credentials"] | "unreadable" {
@@ -183,6 +219,18 @@ export class NextHopFinder {
   #isLive(entry: Entry): boolean {
     return entry.expiresAt === null || entry.expiresAt > this.#options.clock.now();
   }
+}
+
+const DEFAULT_TLS: TlsRule = { level: "default", pins: [] };
+
+function factsOf(answer: AddressAnswer, isSecure: boolean): HostFacts {
+  const found = answer.kind === "addresses" ? answer : null;
+  return { isSecure: isSecure && found?.isSecure === true, canonical: found?.canonical ?? null };
+}
+
+/** ASCII. */
+function octetsOfText(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
 const UNREADABLE_PASSWORD = (host: string): Reply =>

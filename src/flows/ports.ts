@@ -11,14 +11,17 @@ import type { Domain } from "../core/mail/domain.ts";
 import type { Recipient, Envelope } from "../core/mail/envelope.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
 import type { Network } from "../core/mail/network.ts";
+import type { OwnMail, ReportMail } from "../core/mail/own-mail.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import type { Decision, Verdict } from "../core/policy/decision.ts";
 import type { EntryId, PolicyHead, PolicyRecord } from "../core/policy/policy.ts";
 import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
-import type { Rewriting } from "./rewrite.ts";
+import type { AppliedPolicy, TlsDemand } from "../core/tls-policy/demand.ts";
+import type { StsPolicy } from "../core/tls-policy/sts.ts";
 import type { TlsResult } from "../core/tls-policy/tls-result.ts";
+import type { Rewriting } from "./rewrite.ts";
 
 // --- time and chance --------------------------------------------------------------------------------------------------
 
@@ -302,13 +305,24 @@ export type NextHopCredentials =
   | { readonly kind: "password"; readonly user: string; readonly password: string }
   | { readonly kind: "token"; readonly user: string; readonly account: string };
 
+export interface NextHopServer {
+  readonly host: string;
+  readonly address: IpAddress;
+  readonly port: number;
+  /** TLS from the first octet (RFC 8314 §3.3), not by STARTTLS. */
+  readonly isImplicit: boolean;
+  readonly tls: TlsDemand;
+  /** What its domain publishes of TLS, for the counters of TLSRPT; null where what comes of it counts nowhere. */
+  readonly policy: AppliedPolicy | null;
+}
+
 export interface NextHop {
-  /** Groups what shares connections and concurrency: `mx:example.net`, `smarthost:smtp.example.net:587`, `local:…`. */
+  /** Names the route, and what shares trouble and concurrency: `mx:example.net`, `smarthost:smtp.example.net:587`, `local:…`. */
   readonly key: string;
+  /** Names what shares connections: the key, and what is demanded of TLS; a connection made under one demand serves no other. */
+  readonly connectionsKey: string;
   /** In order of trial; a host may stand there several times, once an address. Never empty. */
-  readonly servers: readonly { readonly host: string; readonly address: IpAddress; readonly port: number }[];
-  /** `may` is opportunistic STARTTLS; `require` defers without it; `implicit` starts with TLS. */
-  readonly tls: "none" | "may" | "require" | "implicit";
+  readonly servers: readonly NextHopServer[];
   /** Sent only after TLS. */
   readonly credentials: NextHopCredentials | null;
   /** *CLTBIND: our own address of the connection, one a family. */
@@ -319,6 +333,12 @@ export interface NextHop {
 /** Hears of every TLS session with an exchanger, and of what came in the way of one: the counters of TLSRPT (RFC 8460). Never waits, never throws. */
 export interface TlsResults {
   record(result: TlsResult): void;
+}
+
+/** The policies of MTA-STS that domains publish (RFC 8461). */
+export interface StsPolicies {
+  /** What counts for the domain now; null where it has none, or none is known in time. Never throws; waits some seconds at most. */
+  policyOf(domain: Domain): Promise<StsPolicy | null>;
 }
 
 export interface OutgoingMessage {
@@ -388,49 +408,9 @@ export interface Listeners {
 
 // --- mail of our own -------------------------------------------------------------------------------------------------
 
-export interface Attachment {
-  /** As the reader sees it: a name without folders. */
-  readonly name: string;
-  /** Media type, as in Content-Type: `application/pdf`. */
-  readonly type: string;
-  readonly octets: Uint8Array;
-}
-
-/** What a message of our own is made of. Addresses are mailboxes without display names; lines of the body end in LF. */
-export interface OwnMail {
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly cc: readonly string[];
-  readonly subject: string;
-  readonly date: Instant;
-  /** With its angle brackets. */
-  readonly messageId: string;
-  readonly body: { readonly kind: "text" | "html" | "xml"; readonly text: string };
-  readonly attachments: readonly Attachment[];
-  /** Further header fields, in order. */
-  readonly headers: readonly { readonly name: string; readonly value: string }[];
-}
-
 /** Writes MIME (RFC 5322, RFC 2045): header and body with CRLF, 7-bit, no line above 998 octets, nothing of Bcc. */
 export interface Composer {
   compose(mail: OwnMail): Promise<Uint8Array>;
-}
-
-/** A report on delivery (RFC 6522): words for the sender, fields for programs, and what is returned of the message. */
-export interface ReportMail {
-  readonly from: string;
-  readonly to: string;
-  readonly subject: string;
-  readonly date: Instant;
-  /** With its angle brackets; its left part is unique and makes the boundary too. */
-  readonly messageId: string;
-  /** Lines end in LF. */
-  readonly text: string;
-  /** The fields of message/delivery-status, with CRLF. */
-  readonly status: string;
-  readonly returned: { readonly kind: "headers" | "message"; readonly octets: Uint8Array };
-  /** Uses the `message/global` forms of RFC 6533. */
-  readonly international: boolean;
 }
 
 /** Writes a DSN as MIME, with `Auto-Submitted: auto-replied` (RFC 3834), and says whether it has octets above 127. */

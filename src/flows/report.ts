@@ -4,7 +4,8 @@ import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
 import { composeReport, headerOf, joined, type ReportedOutcome } from "../core/queue/dsn.ts";
 import { formatQueueId, type AcceptedMessage, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
-import type { Clock, ReportComposer, ReportMail, Spool } from "./ports.ts";
+import type { ReportMail } from "../core/mail/own-mail.ts";
+import type { Clock, ReportComposer, Spool } from "./ports.ts";
 
 export interface ReportOptions {
   readonly hostname: string;

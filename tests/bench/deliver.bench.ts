@@ -1,4 +1,5 @@
 /** The deliverer without sockets and disk: schedule, attempt, outcome, settling and journal of one message on the main thread. */
+import { NO_STS_POLICIES, NO_TLS_RESULTS } from "../../src/adapters/memory/tls-policies.ts";
 import { WallClock } from "../../src/adapters/memory/clock.ts";
 import { SeededRandom } from "../../src/adapters/memory/random.ts";
 import { MemorySpool } from "../../src/adapters/memory/spool.ts";
@@ -41,6 +42,9 @@ const transport: Transport = {
 
 const deliverer = new Deliverer({
   hostname: "relay.example",
+  publishedTls: { dane: true, mtaSts: true },
+  stsPolicies: NO_STS_POLICIES,
+  tlsResults: NO_TLS_RESULTS,
   delivery: { mode: "smarthost", smarthost: { host: "192.0.2.9", port: 25 }, local: null },
   limits: DEFAULT_LIMITS,
   clock,
@@ -50,9 +54,10 @@ const deliverer = new Deliverer({
   signer: SIGNS_NOTHING,
   resolver: {
     mx: async () => ({ kind: "no-mx" }),
+    tlsa: async () => ({ kind: "none" }),
     addresses: async () => ({ kind: "addresses", addresses: [ipv4(0xc0000209)], isSecure: false }),
   },
-  cryptography: { unseal: () => null },
+  cryptography: { unseal: () => null, sha256: (octets) => octets },
   recorder: { outcome: () => {}, operation: () => {} },
   composer: { composeReport: async () => ({ octets: new Uint8Array(), eightBit: false }) },
   own: { isOwnName: () => false, isOwnAddress: () => false, isOwnListener: () => false },

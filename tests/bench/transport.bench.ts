@@ -3,6 +3,7 @@
  *
  *     node tests/bench/transport.bench.ts [--count 30000] [--connections 10]
  */
+import { NO_TLS_RESULTS } from "../../src/adapters/memory/tls-policies.ts";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
@@ -44,8 +45,17 @@ async function run(): Promise<void> {
   };
   const hop: NextHop = {
     key: "smarthost:sink.example:25",
-    servers: [{ host: "sink.example", address: IPV4_LOOPBACK, port }],
-    tls: "may",
+    connectionsKey: "smarthost:sink.example:25",
+    servers: [
+      {
+        host: "sink.example",
+        address: IPV4_LOOPBACK,
+        port,
+        isImplicit: false,
+        tls: { kind: "may" },
+        policy: null,
+      },
+    ],
     credentials: null,
     localAddresses: [],
     rewriting: null,
@@ -58,6 +68,7 @@ async function run(): Promise<void> {
       yield* [];
     },
     tokens: NO_ACCESS_TOKENS,
+    tlsResults: NO_TLS_RESULTS,
   });
   let left = Number(values.count);
   const worker = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import { NO_STS_POLICIES, NO_TLS_RESULTS } from "../../src/adapters/memory/tls-policies.ts";
 import assert from "node:assert/strict";
 import { ManualClock } from "../../src/adapters/memory/clock.ts";
 import { SeededRandom } from "../../src/adapters/memory/random.ts";
@@ -14,7 +15,7 @@ import { DEFAULT_ATTRIBUTES, type Attributes } from "../../src/core/policy/polic
 import type { AcceptedMessage, QueueId } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { Deliverer } from "../../src/flows/deliver.ts";
-import type { AddressAnswer, MxAnswer } from "../../src/core/mail/dns-answer.ts";
+import type { AddressAnswer, MxAnswer, TlsaAnswer } from "../../src/core/mail/dns-answer.ts";
 import type { NextHop, OutgoingMessage, Resolver, Transport, TransportResult } from "../../src/flows/ports.ts";
 import type { DeliveryConfiguration } from "../../src/flows/routing.ts";
 import { SIGNS_NOTHING } from "../../src/flows/sign.ts";
@@ -50,12 +51,15 @@ export class FakeTransport implements Transport {
   async close(): Promise<void> {}
 }
 
-export class FakeResolver implements Pick<Resolver, "mx" | "addresses"> {
+export class FakeResolver implements Pick<Resolver, "mx" | "addresses" | "tlsa"> {
   answers = new Map<string, MxAnswer>();
   async mx(domain: Domain): Promise<MxAnswer> {
     return (
       this.answers.get(domain) ?? { kind: "mx", hosts: [{ preference: 10, host: `mx.${domain}` }], isSecure: false }
     );
+  }
+  async tlsa(): Promise<TlsaAnswer> {
+    return { kind: "none" };
   }
   async addresses(): Promise<AddressAnswer> {
     return { kind: "addresses", addresses: [ipv4(0xc0000209)], isSecure: false };
@@ -89,6 +93,9 @@ export class House {
     const house = this;
     this.deliverer = new Deliverer({
       hostname: "relay.example",
+      publishedTls: { dane: true, mtaSts: true },
+      stsPolicies: NO_STS_POLICIES,
+      tlsResults: NO_TLS_RESULTS,
       delivery: { mode: "mx", smarthost: null, local: null, ...delivery },
       limits: DEFAULT_LIMITS,
       clock: this.clock,
@@ -97,7 +104,7 @@ export class House {
       transport: this.transport,
       signer: SIGNS_NOTHING,
       resolver: this.resolver,
-      cryptography: { unseal: () => null },
+      cryptography: { unseal: () => null, sha256: (octets) => octets },
       recorder: {
         outcome: ({ recipient, outcome }) => void this.outcomes.push(`${recipient} ${outcome.kind}`),
         operation: ({ text }) => void this.operations.push(text),

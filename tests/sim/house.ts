@@ -1,3 +1,4 @@
+import { NO_STS_POLICIES, NO_TLS_RESULTS } from "../../src/adapters/memory/tls-policies.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/base/limits.ts";
 import type { Domain } from "../../src/core/mail/domain.ts";
 import type { AcceptedMessage } from "../../src/core/queue/message.ts";
@@ -80,6 +81,9 @@ export async function openHouse(life: Life, around: Surroundings): Promise<House
   const deliverer = new Deliverer({
     hostname: HOSTNAME,
     delivery: around.delivery,
+    publishedTls: { dane: true, mtaSts: true },
+    stsPolicies: NO_STS_POLICIES,
+    tlsResults: NO_TLS_RESULTS,
     limits,
     clock,
     random: chance,

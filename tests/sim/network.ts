@@ -96,7 +96,7 @@ export class SimNetwork {
 
   // --- names ------------------------------------------------------------------------------------------------------------
 
-  resolver(life: Life): Omit<Resolver, "txt" | "tlsa"> {
+  resolver(life: Life): Omit<Resolver, "txt"> {
     const later = <T>(answer: () => T): Promise<T> => {
       const delayMs = this.#chance.delayMs(30, this.#isHealed ? 100 : 10_000);
       return new Promise((resolve) => this.#time.afterIn(life, delayMs, () => resolve(answer())));
@@ -104,6 +104,7 @@ export class SimNetwork {
     return {
       mx: (domain) => later(() => this.#mx(domain)),
       addresses: (host) => later(() => this.#addresses(host)),
+      tlsa: () => later(() => ({ kind: "none" }) as const),
       listed: () => later(() => "not-listed" as const),
     };
   }

@@ -7,7 +7,7 @@ import { err, ok } from "../../src/core/base/result.ts";
 import { DAY_MS } from "../../src/core/base/time.ts";
 import type { AccessTokens, NextHop, NextHopCredentials } from "../../src/flows/ports.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { hop, mail, transport, words } from "./sending.ts";
+import { hop, mail, transport, words, VERIFY } from "./sending.ts";
 
 const now = Date.now();
 const pair = makeSelfSigned("mx.example", now - DAY_MS, now + DAY_MS);
@@ -73,7 +73,7 @@ async function run(one: Case, given: Partial<NextHop> = {}): Promise<string> {
   });
   const sender = transport({ ca: pair.certificate, ...(one.tokens ? { tokens: one.tokens } : {}) });
   const { credentials } = one;
-  const said = words(await sender.send(hop(server.port, { tls: "require", credentials, ...given }), mail("x\r\n")));
+  const said = words(await sender.send(hop(server.port, { tls: VERIFY, credentials, ...given }), mail("x\r\n")));
   await sender.close(0);
   await server.close();
   return said.join(" ");

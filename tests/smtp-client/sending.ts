@@ -1,4 +1,5 @@
 import { NO_ACCESS_TOKENS } from "../../src/adapters/memory/access-tokens.ts";
+import { NO_TLS_RESULTS } from "../../src/adapters/memory/tls-policies.ts";
 import { WallClock } from "../../src/adapters/memory/clock.ts";
 import { SmtpTransport, type TransportOptions } from "../../src/adapters/smtp-client/transport.ts";
 import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
@@ -8,7 +9,8 @@ import { ipv4, IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
 import type { Mailbox } from "../../src/core/mail/mailbox.ts";
 import { describeReply } from "../../src/core/mail/reply.ts";
 import type { QueueId } from "../../src/core/queue/message.ts";
-import type { NextHop, OutgoingMessage, TransportResult } from "../../src/flows/ports.ts";
+import { textOfDemand, type AppliedPolicy, type TlsDemand } from "../../src/core/tls-policy/demand.ts";
+import type { NextHop, NextHopServer, OutgoingMessage, TransportResult } from "../../src/flows/ports.ts";
 
 export const LOOPBACK_2 = ipv4(0x7f000002);
 
@@ -21,19 +23,45 @@ export function transport(options: Partial<TransportOptions> = {}): SmtpTranspor
       yield* [];
     },
     tokens: NO_ACCESS_TOKENS,
+    tlsResults: NO_TLS_RESULTS,
     ...options,
   });
 }
 
-export function hop(port: number, given: Partial<NextHop> = {}): NextHop {
+/** What a test says of the servers of its next hop. */
+export interface HopTls {
+  readonly tls?: TlsDemand;
+  readonly isImplicit?: boolean;
+  readonly policy?: AppliedPolicy;
+}
+
+export const VERIFY: TlsDemand = { kind: "verify", names: ["mx.example"] };
+
+/** A server of a next hop, as a test says. */
+export function serverAt(
+  host: string,
+  port: number,
+  { tls = { kind: "may" }, isImplicit = false, policy }: HopTls = {},
+): NextHopServer {
+  return { host, address: IPV4_LOOPBACK, port, isImplicit, tls, policy: policy ?? null };
+}
+
+export function hop(port: number, given: Partial<NextHop> & HopTls = {}): NextHop {
+  const { tls, isImplicit, policy, ...rest } = given;
+  const server = serverAt("mx.example", port, {
+    ...(tls ? { tls } : {}),
+    ...(isImplicit ? { isImplicit } : {}),
+    ...(policy ? { policy } : {}),
+  });
+  const key = rest.key ?? `smarthost:mx.example:${port}`;
   return {
-    key: `smarthost:mx.example:${port}`,
-    servers: [{ host: "mx.example", address: IPV4_LOOPBACK, port }],
-    tls: "may",
+    key,
+    connectionsKey: `${key} ${textOfDemand(server.tls)}`,
+    servers: [server],
     credentials: null,
     localAddresses: [],
     rewriting: null,
-    ...given,
+    ...rest,
   };
 }
 

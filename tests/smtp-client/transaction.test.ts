@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../../src/adapters/memory/clock.ts";
 import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
-import { IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
 import type { OutgoingMessage } from "../../src/flows/ports.ts";
 import { type Client, ScriptedServer, type Script } from "./scripted-server.ts";
-import { hop, LOOPBACK_2, mail, transport, words } from "./sending.ts";
+import { hop, LOOPBACK_2, mail, transport, words, serverAt } from "./sending.ts";
 
 const PIPELINING = "250-mx.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n";
 const PLAIN = "250 mx.example\r\n";
@@ -300,10 +299,7 @@ test("the next server is tried where one cannot be used, and all are named where
   const deaf = closed.port;
   await closed.close();
   const sender = transport();
-  const servers = [
-    { host: "mx1.example", address: IPV4_LOOPBACK, port: deaf },
-    { host: "mx2.example", address: IPV4_LOOPBACK, port: good.port },
-  ];
+  const servers = [serverAt("mx1.example", deaf), serverAt("mx2.example", good.port)];
   const result = await sender.send(hop(0, { servers }), mail("x\r\n"));
   assert.deepEqual(words(result), ["250 2.0.0 Taken"]);
   assert.equal(result.server, "mx2.example [127.0.0.1]");

@@ -12,6 +12,8 @@ const ALIASES_MAX = 8;
 export type Looked =
   | {
       readonly kind: "records";
+      /** The name that has them: where the aliases lead, if there are any. */
+      readonly owner: string;
       readonly records: readonly DnsRecord["data"][];
       readonly ttlSeconds: number;
       /** Every answer on the way was validated, by a server that is believed. */
@@ -88,7 +90,8 @@ export class Lookup {
       const found = reply.answers.filter((record) => record.owner === owner && record.data.type === question.type);
       const used = reply.answers.filter((record) => record.data.type === "CNAME").concat(found);
       ttlSeconds = Math.min(ttlSeconds, ...used.map((record) => record.ttlSeconds));
-      if (found.length > 0) return { kind: "records", records: found.map(({ data }) => data), ttlSeconds, isSecure };
+      if (found.length > 0)
+        return { kind: "records", owner, records: found.map(({ data }) => data), ttlSeconds, isSecure };
       const kind = reply.code === CODES.NXDOMAIN ? "no-such-domain" : "none";
       const negativeSeconds = negativeTtl(reply);
       const isOpen = kind === "none" && owner !== question.name && negativeSeconds === null;

@@ -168,7 +168,9 @@ class DnsResolver implements ClosableResolver {
       const isSecure = families.every((looked) => looked.kind !== "records" || looked.isSecure);
       // Half an answer is used, and soon asked for again.
       const soonMs = trouble === undefined ? keepMs : this.#options.limits.dnsTtlMinMs;
-      return { answer: { kind: "addresses", addresses, isSecure }, keepMs: soonMs };
+      const owner = families.find(isThere)?.owner ?? name;
+      const canonical = owner === name ? {} : { canonical: owner };
+      return { answer: { kind: "addresses", addresses, isSecure, ...canonical }, keepMs: soonMs };
     }
     if (trouble !== undefined) return { answer: trouble, keepMs: 0 };
     return { answer: { kind: "none" }, keepMs: Math.min(...families.map((looked) => this.#keepMs(looked))) };
@@ -241,7 +243,7 @@ function readMx(records: readonly DnsRecord["data"][], isSecure: boolean): MxAns
     : { kind: "trouble", reason: "its MX records name no host" };
 }
 
-function isThere(looked: Looked): boolean {
+function isThere(looked: Looked): looked is Looked & { kind: "records" } {
   return looked.kind === "records";
 }
 

@@ -1,6 +1,7 @@
 import MimeNode from "nodemailer/lib/mime-node";
 import { formatMailDate } from "../../core/mail/trace-header.ts";
-import type { Composer, OwnMail, ReportComposer, ReportMail } from "../../flows/ports.ts";
+import type { OwnMail, ReportMail } from "../../core/mail/own-mail.ts";
+import type { Composer, ReportComposer } from "../../flows/ports.ts";
 
 /** MIME of our own mail, written by nodemailer's mime-node; it opens no file and no URL. */
 export class MimeComposer implements Composer, ReportComposer {

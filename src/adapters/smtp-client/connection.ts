@@ -82,7 +82,7 @@ export class Connection implements Swept {
   /** Called when content goes out: the message to follow, if there is one. */
   onContentSent: () => Order | null = () => null;
   messages = 0;
-  /** Protocol and cipher, "" in clear. */
+  /** Protocol, cipher and what was verified, "" in clear. */
   tls = "";
 
   constructor(server: Server, socket: net.Socket, context: ConnectionContext) {
@@ -92,6 +92,10 @@ export class Connection implements Swept {
     this.#socket = socket;
     this.#listen(socket);
     context.sweep.add(this);
+  }
+
+  get socket(): net.Socket {
+    return this.#socket;
   }
 
   get isOpen(): boolean {
@@ -138,12 +142,12 @@ export class Connection implements Swept {
     await handshake;
     this.#waiter = null;
     this.#deadline = Infinity;
-    this.noteTls(secure);
     return secure;
   }
 
-  noteTls(secure: tls.TLSSocket): void {
-    this.tls = `${secure.getProtocol() ?? "TLS"} ${secure.getCipher().standardName}`;
+  /** `assurance` says what was verified. */
+  noteTls(secure: tls.TLSSocket, assurance: string): void {
+    this.tls = `${secure.getProtocol() ?? "TLS"} ${secure.getCipher().standardName} ${assurance}`;
   }
 
   /** Takes these texts out of every reply from now on: replies stand in logs and reports. */

@@ -1,18 +1,21 @@
 import net from "node:net";
 import tls from "node:tls";
-import { formatIpAddress, type IpAddress } from "../../core/mail/ip.ts";
+import { formatIpAddress, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import { describeReply, replyClass } from "../../core/mail/reply.ts";
 import { commandLine } from "../../core/smtp/client-commands.ts";
 import { NO_OFFERS, parseOffers, type Offers } from "../../core/smtp/offers.ts";
-import type { AccessTokens, NextHop } from "../../flows/ports.ts";
+import { isOpportunistic, needsTls, type TlsDemand } from "../../core/tls-policy/demand.ts";
+import type { TlsFailure } from "../../core/tls-policy/judge.ts";
+import type { AccessTokens, Clock, NextHop, NextHopServer, TlsResults } from "../../flows/ports.ts";
 import { authenticate } from "./authenticate.ts";
-import { Connection, ConnectionTrouble, type ConnectionContext, type Server } from "./connection.ts";
+import { Connection, ConnectionTrouble, type ConnectionContext } from "./connection.ts";
+import type { Assurance, Encryption } from "./encryption.ts";
 import type { Sweep } from "./sweep.ts";
 
 export interface OpenOptions extends ConnectionContext {
-  /** Certificates that are trusted besides those of the system, PEM. */
-  readonly ca?: string | readonly string[];
-  readonly sessions: TlsSessions;
+  readonly clock: Clock;
+  readonly encryption: Encryption;
+  readonly tlsResults: TlsResults;
   readonly tokens: AccessTokens;
   readonly leavesDescriptors?: (socket: net.Socket) => boolean;
 }
@@ -22,57 +25,61 @@ export interface OpenConnection {
   readonly offers: Offers;
 }
 
-/** TLS sessions to resume, the newest of each server. */
-export class TlsSessions {
-  readonly #sessions = new Map<string, Buffer>();
+/** TLS did not come about, or not as it is demanded. */
+class TlsTrouble extends ConnectionTrouble {}
 
-  get(server: string): Buffer | undefined {
-    return this.#sessions.get(server);
-  }
+/** The server showed anchors of DANE that its chain was not checked against yet. */
+class AnchorsShown extends TlsTrouble {
+  readonly anchors: readonly Uint8Array[];
 
-  keep(server: string, session: Buffer): void {
-    this.#sessions.delete(server);
-    this.#sessions.set(server, session);
-    const oldest = this.#sessions.keys().next().value;
-    if (this.#sessions.size > SESSIONS_MAX && oldest !== undefined) this.#sessions.delete(oldest);
-  }
-
-  forget(server: string): void {
-    this.#sessions.delete(server);
+  constructor(name: string, anchors: readonly Uint8Array[]) {
+    super("4.7.5", `${name} shows another chain of certificates each time`);
+    this.anchors = anchors;
   }
 }
 
-const SESSIONS_MAX = 1_000;
+/** How one connection is tried. */
+interface Way {
+  readonly inClear: boolean;
+  /** Where the chain of the server's certificate shall lead to, by its TLSA records. */
+  readonly anchors: readonly Uint8Array[];
+  readonly isFirst: boolean;
+}
 
 /**
  * Connects to one server of a next hop and leads it to where mail can be sent: greeting, EHLO (or HELO), TLS, AUTH. Throws
- * `ConnectionTrouble`. Where TLS is only welcome (`may`) and its handshake fails, a new connection goes in the clear.
+ * `ConnectionTrouble`. Where TLS is only welcome and its handshake fails, a new connection goes in the clear.
  */
-export async function openConnection(hop: NextHop, server: Server, options: OpenOptions): Promise<OpenConnection> {
-  if (hop.tls === "may") {
+export async function openConnection(
+  hop: NextHop,
+  server: NextHopServer,
+  options: OpenOptions,
+): Promise<OpenConnection> {
+  let way: Way = {
+    inClear: server.tls.kind === "none",
+    anchors: options.encryption.anchorsOf(server.tls),
+    isFirst: true,
+  };
+  for (;;) {
     try {
-      return await open(hop, server, options, true);
+      return await open(hop, server, options, way);
     } catch (error) {
-      if (!(error instanceof HandshakeTrouble)) throw error;
+      if (error instanceof AnchorsShown && way.isFirst) way = { ...way, anchors: error.anchors, isFirst: false };
+      else if (error instanceof TlsTrouble && isOpportunistic(server.tls) && !server.isImplicit && !way.inClear)
+        way = { ...way, inClear: true };
+      else throw error;
     }
-    return open(hop, server, options, false);
   }
-  return open(hop, server, options, hop.tls === "require");
 }
 
-class HandshakeTrouble extends ConnectionTrouble {}
-
-async function open(hop: NextHop, server: Server, options: OpenOptions, wantsTls: boolean): Promise<OpenConnection> {
-  const connection = await connect(hop, server, options);
+async function open(hop: NextHop, server: NextHopServer, options: OpenOptions, way: Way): Promise<OpenConnection> {
+  const connection = await connect(hop, server, options, way);
   try {
     const greeting = await connection.ask("", options.limits.replyTimeoutMs);
     if (greeting.code !== 220) throw said(connection, "4.3.2", "greeted with", describeReply(greeting));
     let offers = await hello(connection, options);
-    if (wantsTls && offers.startTls) {
-      if (await startTls(connection, hop, options)) offers = await hello(connection, options);
-    }
-    if (hop.tls === "require" && connection.tls === "") {
-      throw new ConnectionTrouble("4.7.4", `${connection.name} offers no TLS, and it is required`);
+    if (!way.inClear && connection.tls === "" && (await startTls(connection, offers, server, options, way))) {
+      offers = await hello(connection, options);
     }
     if (hop.credentials) {
       const { replyTimeoutMs } = options.limits;
@@ -91,46 +98,46 @@ function said(connection: Connection, enhanced: string, did: string, words: stri
 
 // --- connect ----------------------------------------------------------------------------------------------------------
 
-async function connect(hop: NextHop, server: Server, options: OpenOptions): Promise<Connection> {
+async function connect(hop: NextHop, server: NextHopServer, options: OpenOptions, way: Way): Promise<Connection> {
+  const { limits, sweep } = options;
   const address = formatIpAddress(server.address);
   const own = hop.localAddresses.find((local) => local.family === server.address.family);
-  const target: net.TcpNetConnectOpts = {
-    host: address,
-    port: server.port,
-    noDelay: true,
-    ...localAddress(own),
-  };
-  const implicit = hop.tls === "implicit";
-  const secure = implicit ? tlsOptions(hop, server, options) : null;
-  const socket = secure ? tls.connect({ ...target, ...secure } as tls.ConnectionOptions) : net.connect(target);
   const name = `${server.host} [${address}]:${server.port}`;
-  const event = implicit ? "secureConnect" : "connect";
-  const limitMs = options.limits.connectTimeoutMs + (implicit ? options.limits.handshakeMs : 0);
-  await reached(socket, event, name, limitMs, options.sweep);
-  if (options.leavesDescriptors?.(socket) === false) {
-    socket.destroy();
+  const plain = net.connect({ host: address, port: server.port, noDelay: true, ...localAddress(own) });
+  const failed = await reached(plain, "connect", limits.connectTimeoutMs, sweep);
+  if (failed !== null) throw new ConnectionTrouble("4.4.1", `Connecting to ${name}: ${failed}`);
+  if (options.leavesDescriptors?.(plain) === false) {
+    plain.destroy();
     throw new ConnectionTrouble("4.4.1", `Connecting to ${name}: ${NO_DESCRIPTOR}`);
   }
-  const connection = new Connection(server, socket, options);
-  if (socket instanceof tls.TLSSocket) {
-    connection.noteTls(socket);
-    keepSessions(socket, server, options.sessions);
+  if (!server.isImplicit) return new Connection(server, plain, options);
+  const secure = tls.connect({ ...options.encryption.handshakeWith(server, way.anchors), socket: plain });
+  const broken = await reached(secure, "secureConnect", limits.handshakeMs, sweep);
+  if (broken !== null) throw handshakeTrouble(plain, server, options, `${name}: ${broken}`);
+  try {
+    const assurance = assuranceOf(secure, server, options, way);
+    const connection = new Connection(server, secure, options);
+    connection.noteTls(secure, assurance.words);
+    return connection;
+  } catch (error) {
+    secure.destroy();
+    throw error;
   }
-  return connection;
 }
 
 function localAddress(own: IpAddress | undefined): { localAddress?: string } {
   return own ? { localAddress: formatIpAddress(own) } : {};
 }
 
-function reached(socket: net.Socket, event: string, name: string, limitMs: number, sweep: Sweep): Promise<void> {
+/** null once `event` came, or in words why it did not; then the socket is gone. */
+function reached(socket: net.Socket, event: string, limitMs: number, sweep: Sweep): Promise<string | null> {
   const deadline = sweep.deadline(limitMs);
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const fail = (why: string): void => {
       sweep.delete(watch);
       socket.off("close", onClose);
       socket.destroy();
-      reject(new ConnectionTrouble("4.4.1", `Connecting to ${name}: ${why}`));
+      resolve(why);
     };
     const watch = { tick: () => sweep.isPast(deadline) && fail("no answer in time") };
     const onError = (error: Error): void => fail(plainWords(error));
@@ -143,7 +150,7 @@ function reached(socket: net.Socket, event: string, name: string, limitMs: numbe
       sweep.delete(watch);
       socket.off("close", onClose);
       socket.off("error", onError);
-      resolve();
+      resolve(null);
     });
   });
 }
@@ -170,7 +177,7 @@ function plainWords(error: Error & { code?: string }): string {
   }
 }
 
-// --- EHLO, TLS ----------------------------------------------------------------------------------------------------
+// --- EHLO ---------------------------------------------------------------------------------------------------------
 
 async function hello(connection: Connection, options: OpenOptions): Promise<Offers> {
   const timeoutMs = options.limits.replyTimeoutMs;
@@ -183,48 +190,83 @@ async function hello(connection: Connection, options: OpenOptions): Promise<Offe
   return NO_OFFERS;
 }
 
-function tlsOptions(hop: NextHop, server: Server, options: OpenOptions): tls.ConnectionOptions {
-  const verify = hop.tls === "require" || hop.tls === "implicit";
-  const session = options.sessions.get(sessionKey(server));
-  return {
-    minVersion: "TLSv1.2",
-    // Opportunistic TLS keeps listeners out, not impostors: whoever could forge a certificate could also strip STARTTLS (RFC 7435).
-    rejectUnauthorized: verify,
-    ...(net.isIP(server.host) ? {} : { servername: server.host }),
-    ...(net.isIP(server.host) ? { checkServerIdentity: checkAddress(server.host) } : {}),
-    ...(options.ca ? { ca: [...tls.rootCertificates, ...[options.ca].flat()] } : {}),
-    ...(session ? { session } : {}),
+// --- TLS --------------------------------------------------------------------------------------------------------------
+
+/** Whether the connection is encrypted now; false where the server did not want to, and that is no trouble. */
+async function startTls(
+  connection: Connection,
+  offers: Offers,
+  server: NextHopServer,
+  options: OpenOptions,
+  way: Way,
+): Promise<boolean> {
+  const { name, socket } = connection;
+  const without = (why: string): false => {
+    note(socket, server, options, { type: "starttls-not-supported", words: why });
+    if (needsTls(server.tls)) throw new TlsTrouble("4.7.4", `${name} ${why}, and ${whoseDemand(server.tls)}`);
+    return false;
   };
-}
-
-/** Without SNI, Node compares the certificate with "localhost": we want the address that was configured. */
-function checkAddress(address: string): NonNullable<tls.ConnectionOptions["checkServerIdentity"]> {
-  return (_host, certificate) => tls.checkServerIdentity(address, certificate);
-}
-
-function sessionKey(server: Server): string {
-  return `${server.host} ${formatIpAddress(server.address)} ${server.port}`;
-}
-
-function keepSessions(socket: tls.TLSSocket, server: Server, sessions: TlsSessions): void {
-  socket.on("session", (session: Buffer) => sessions.keep(sessionKey(server), session));
-}
-
-/** Whether the connection is encrypted now; false where the server refused, which under `may` is no trouble. */
-async function startTls(connection: Connection, hop: NextHop, options: OpenOptions): Promise<boolean> {
+  if (!offers.startTls) return without("offers no TLS");
   const answer = await connection.ask("STARTTLS\r\n", options.limits.replyTimeoutMs, true);
-  if (answer.code !== 220) {
-    if (hop.tls === "may") return false;
-    throw said(connection, "4.7.4", "answered STARTTLS with", describeReply(answer));
-  }
-  const server = connection.server;
+  if (answer.code !== 220) return without(`answered STARTTLS with: ${describeReply(answer)}`);
+  let secure: tls.TLSSocket;
   try {
-    const secure = await connection.startTls(tlsOptions(hop, server, options));
-    keepSessions(secure, server, options.sessions);
+    secure = await connection.startTls(options.encryption.handshakeWith(server, way.anchors));
   } catch (error) {
-    options.sessions.forget(sessionKey(server));
-    const why = error instanceof Error ? error.message : String(error);
-    throw new HandshakeTrouble("4.7.5", `TLS handshake failed: ${why}`);
+    throw handshakeTrouble(socket, server, options, error instanceof Error ? error.message : String(error));
   }
+  connection.noteTls(secure, assuranceOf(secure, server, options, way).words);
   return true;
+}
+
+function whoseDemand(demand: TlsDemand): string {
+  switch (demand.kind) {
+    case "dane":
+      return "its TLSA records demand it: it was taken away on the way, or the records are wrong";
+    case "mta-sts":
+      return "its MTA-STS policy demands it: it was taken away on the way, or the policy is wrong";
+    default:
+      return "it is required";
+  }
+}
+
+function handshakeTrouble(socket: net.Socket, server: NextHopServer, options: OpenOptions, why: string): TlsTrouble {
+  options.encryption.forget(server);
+  const words = `TLS handshake failed: ${why}`;
+  note(socket, server, options, { type: "validation-failure", words });
+  return new TlsTrouble("4.7.5", words);
+}
+
+/** What the session is worth; throws where that is not what is demanded. */
+function assuranceOf(secure: tls.TLSSocket, server: NextHopServer, options: OpenOptions, way: Way): Assurance {
+  const verdict = options.encryption.judge(secure, server, way.anchors);
+  switch (verdict.kind) {
+    case "good":
+      note(secure, server, options, verdict.assurance.tolerated);
+      return verdict.assurance;
+    case "anchors":
+      throw new AnchorsShown(nameOf(server), verdict.anchors);
+    case "bad":
+      note(secure, server, options, verdict.failure);
+      throw new TlsTrouble("4.7.5", `${nameOf(server)} ${verdict.failure.words}`);
+  }
+}
+
+function nameOf({ host, address }: NextHopServer): string {
+  return `${host} [${formatIpAddress(address)}]`;
+}
+
+/** Tells the counters of TLSRPT, where the server stands under a policy that they count. */
+function note(socket: net.Socket, server: NextHopServer, options: OpenOptions, failure: TlsFailure | null): void {
+  if (server.policy === null) return;
+  const own = parseIpAddress(socket.localAddress ?? "");
+  options.tlsResults.record({
+    at: options.clock.now(),
+    policy: server.policy,
+    failure: failure?.type ?? null,
+    mxHost: server.host,
+    receivingAddress: server.address,
+    sendingAddress: own.ok ? own.value : null,
+    reason: failure?.words ?? "",
+  });
 }

@@ -3,9 +3,18 @@ import type { Socket } from "node:net";
 import type { Limits } from "../../core/base/limits.ts";
 import type { FileContent } from "../../core/mail/content.ts";
 import type { Domain } from "../../core/mail/domain.ts";
-import type { AccessTokens, Clock, NextHop, OutgoingMessage, Transport, TransportResult } from "../../flows/ports.ts";
+import type {
+  AccessTokens,
+  Clock,
+  NextHop,
+  OutgoingMessage,
+  TlsResults,
+  Transport,
+  TransportResult,
+} from "../../flows/ports.ts";
 import { HopConnections, RestingConnections } from "./hop-connections.ts";
-import { TlsSessions, type OpenOptions } from "./open.ts";
+import { Encryption } from "./encryption.ts";
+import type { OpenOptions } from "./open.ts";
 import { Sweep } from "./sweep.ts";
 
 export interface TransportOptions {
@@ -17,9 +26,10 @@ export interface TransportOptions {
   readonly readFile: (content: FileContent) => AsyncIterable<Uint8Array>;
   /** Tokens for hops that take one instead of a password. */
   readonly tokens: AccessTokens;
+  readonly tlsResults: TlsResults;
   /** Whether enough file descriptors are left beside that of the socket; where they are not, it is closed again. */
   readonly leavesDescriptors?: (socket: Socket) => boolean;
-  /** Certificates that are trusted besides those of the system, PEM; only `require` and `implicit` ask for trust. */
+  /** Certificates that are trusted besides those that Node trusts, PEM. */
   readonly ca?: string | readonly string[];
 }
 
@@ -36,7 +46,7 @@ export class SmtpTransport implements Transport {
   constructor(options: TransportOptions) {
     this.#clock = options.clock;
     this.#resting = new RestingConnections(options.limits.idleConnections);
-    this.#options = { ...options, sweep: new Sweep(options.clock), sessions: new TlsSessions() };
+    this.#options = { ...options, sweep: new Sweep(options.clock), encryption: new Encryption(options) };
   }
 
   connections(): number {
@@ -48,7 +58,7 @@ export class SmtpTransport implements Transport {
   send(hop: NextHop, message: OutgoingMessage): Promise<TransportResult> {
     this.#sending++;
     return new Promise((resolve, reject) => {
-      this.#connectionsTo(hop.key).send({
+      this.#connectionsTo(hop.connectionsKey).send({
         hop,
         message,
         resolve: (result) => {

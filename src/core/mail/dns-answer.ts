@@ -18,7 +18,13 @@ export type MxAnswer =
   | { readonly kind: "trouble"; readonly reason: string };
 
 export type AddressAnswer =
-  | { readonly kind: "addresses"; readonly addresses: readonly IpAddress[]; readonly isSecure: boolean }
+  | {
+      readonly kind: "addresses";
+      readonly addresses: readonly IpAddress[];
+      readonly isSecure: boolean;
+      /** Where the aliases of the name lead, if it has any. */
+      readonly canonical?: string;
+    }
   | { readonly kind: "none" }
   | { readonly kind: "trouble"; readonly reason: string };
 

@@ -6,6 +6,9 @@ export const DANE_EE = 3;
 const FULL = 0;
 const SHA_256 = 1;
 const SHA_512 = 2;
+/** Records of one name, and octets of them all: eight certificates, or more digests than anybody needs. What goes beyond is not used. */
+const RECORDS_MAX = 16;
+const OCTETS_MAX = 16_384;
 const DIGEST_OCTETS: Readonly<Record<number, number>> = { [SHA_256]: 32, [SHA_512]: 64 };
 
 export interface Digests {
@@ -30,10 +33,12 @@ export function usableRecords(records: readonly TlsaRecord[]): readonly TlsaReco
     if ((usage !== DANE_TA && usage !== DANE_EE) || selector > 1 || octets.length === 0) return false;
     return matchingType === FULL || octets.length === DIGEST_OCTETS[matchingType];
   });
-  return known.filter(
+  let left = OCTETS_MAX;
+  const within = known.slice(0, RECORDS_MAX).filter(({ octets }) => (left -= octets.length) >= 0);
+  return within.filter(
     (record) =>
       record.matchingType !== SHA_256 ||
-      !known.some(
+      !within.some(
         (other) => other.matchingType === SHA_512 && other.usage === record.usage && other.selector === record.selector,
       ),
   );

@@ -10,7 +10,7 @@ import { parseMailbox, PATH_FAULTS } from "../../core/mail/path.ts";
 import { describeReply } from "../../core/mail/reply.ts";
 import { formatQueueId } from "../../core/queue/message.ts";
 import type { Operations, SubmitAnswer } from "../operations.ts";
-import type { Attachment, OwnMail } from "../ports.ts";
+import type { Attachment, OwnMail } from "../../core/mail/own-mail.ts";
 import { answer, faultsOf, say, type Answer, type CommandContext, type Handler } from "./answer.ts";
 
 interface Recipients {

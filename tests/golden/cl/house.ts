@@ -19,7 +19,7 @@ import type {
   ServerStatus,
   Submission,
 } from "../../../src/flows/operations.ts";
-import type { OwnMail } from "../../../src/flows/ports.ts";
+import type { OwnMail } from "../../../src/core/mail/own-mail.ts";
 
 /** When the tests play. */
 export const NOW = Date.UTC(2026, 10, 24, 4, 20, 35);

@@ -1,0 +1,75 @@
+/** What a relay has towards the outside: names, TLS with next hops, connections to them, signatures. */
+import type { Config } from "./config.ts";
+import type { Limits } from "./core/base/limits.ts";
+import type { Random } from "./core/base/time.ts";
+import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.ts";
+import { NO_ACCESS_TOKENS } from "./adapters/memory/access-tokens.ts";
+import { NO_STS_POLICIES, NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
+import type { Descriptors } from "./adapters/node/descriptors.ts";
+import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
+import { signingCryptography } from "./adapters/node/signing.ts";
+import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
+import type { Store } from "./adapters/store-sqlite/store.ts";
+import type { TlsFinderOptions } from "./flows/find-tls.ts";
+import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
+import type { Clock, Cryptography } from "./flows/ports.ts";
+import type { Recorder } from "./flows/record.ts";
+import { MessageSigner, type Signer } from "./flows/sign.ts";
+
+export interface OutboundParts {
+  readonly config: Config;
+  /** As they are on this machine. */
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly cryptography: Cryptography;
+  readonly recorder: Recorder;
+  readonly store: Store;
+  readonly descriptors: Descriptors;
+}
+
+export interface Outbound {
+  readonly resolver: ClosableResolver;
+  readonly dkim: DkimKeeper;
+  readonly tls: Pick<TlsFinderOptions, "publishedTls" | "stsPolicies" | "tlsResults">;
+  readonly transport: SmtpTransport;
+  readonly signer: Signer;
+}
+
+export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
+  const { config, limits, clock, random, cryptography, recorder, store, descriptors } = parts;
+  const resolver = createResolver({
+    servers: config.dns.servers,
+    isTrusted: config.dns.isTrusted,
+    limits,
+    hostsFile: "/etc/hosts",
+    resolvConf: "/etc/resolv.conf",
+    clock,
+    random,
+  });
+  const dkim = await DkimKeeper.open({
+    cryptography,
+    resolver,
+    limits,
+    store: createDkimKeyFiles(config.dataDirectory),
+    signing: signingCryptography,
+    clock,
+    record: (by, text) => recorder.operation({ at: clock.now(), by, text }),
+  });
+  const tls = {
+    publishedTls: { dane: true, mtaSts: true },
+    stsPolicies: NO_STS_POLICIES,
+    tlsResults: NO_TLS_RESULTS,
+  };
+  const transport = new SmtpTransport({
+    hostname: config.hostname,
+    limits,
+    clock,
+    readFile: (content) => store.spool.readFile(content),
+    tokens: NO_ACCESS_TOKENS,
+    tlsResults: tls.tlsResults,
+    leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
+  });
+  const signer = new MessageSigner({ keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits });
+  return { resolver, dkim, tls, transport, signer };
+}
