@@ -46,11 +46,14 @@ export async function check(sources: ConfigSources): Promise<Result<Checked, rea
   });
 }
 
-function describeListener({ configured, tls, auth, proxyProtocolFrom, allowBareLf }: ListenerConfig): string {
+function describeListener(listener: ListenerConfig): string {
+  const { configured, tls, auth, proxyProtocolFrom, allowBareLf, legacyTlsFrom, plainAuthFrom } = listener;
   const parts = [configured, { none: "no TLS", starttls: "STARTTLS", implicit: "TLS" }[tls]];
   parts.push({ off: "no AUTH", tls: "AUTH after TLS", always: "AUTH" }[auth]);
   if (proxyProtocolFrom.length > 0) parts.push("PROXY header believed");
   if (allowBareLf) parts.push("bare LF taken for CRLF");
+  if (legacyTlsFrom.length > 0) parts.push("TLS 1.0 for some");
+  if (plainAuthFrom.length > 0) parts.push("AUTH without TLS for some");
   return parts.join(", ");
 }
 

@@ -25,6 +25,10 @@ export interface ListenerConfig {
   readonly proxyProtocolFrom: readonly Network[];
   /** Bare LF of old devices becomes CRLF on this listener, whatever ALWBARELF says. */
   readonly allowBareLf: boolean;
+  /** Clients that may use TLS 1.0 and 1.1, and keys and signatures of their time. */
+  readonly legacyTlsFrom: readonly Network[];
+  /** Clients that may use AUTH without TLS. */
+  readonly plainAuthFrom: readonly Network[];
 }
 
 export interface DeliveryConfig {

@@ -258,10 +258,9 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
 }
 
 function listenersOf({ listeners }: Config, certificates: Certificates): ListenersOptions["listeners"] {
-  return listeners.map(({ configured, tls, auth, allowBareLf, proxyProtocolFrom }) => ({
+  return listeners.map(({ configured, allowBareLf, proxyProtocolFrom, ...listener }) => ({
+    ...listener,
     address: configured,
-    tls,
-    auth,
     bareLf: allowBareLf,
     proxyFrom: proxyProtocolFrom,
     secureContext: certificates.door(),

@@ -129,6 +129,16 @@ describe("loadConfig()", () => {
     assert.ok(config.ok);
     assert.match(config.value.warnings.join("\n"), /lets passwords cross.*\n.*chmod 600/s);
   });
+
+  test("warns of what old devices may do", async () => {
+    const keys = 'legacy_tls_from = ["10.9.0.0/16", "10.8.0.1/32"]\nplain_auth_from = ["2001:db8::/32"]';
+    const { listeners, warnings } = await loaded(`[[listener]]\naddress = "0.0.0.0:25"\n${keys}`);
+    assert.deepEqual(listeners[0]?.plainAuthFrom.map(formatNetwork), ["2001:db8::/32"]);
+    assert.deepEqual(warnings, [
+      "listener 0.0.0.0:25: TLS 1.0 and 1.1, which can be broken, are allowed to 10.9.0.0/16, 10.8.0.1/32",
+      "listener 0.0.0.0:25: passwords cross the network without TLS from 2001:db8::/32",
+    ]);
+  });
 });
 
 const wrong: [what: string, text: string, ...expected: string[]][] = [
@@ -189,6 +199,22 @@ const wrong: [what: string, text: string, ...expected: string[]][] = [
     "one address twice",
     '[[listener]]\naddress = "127.0.0.1:25"\n[[listener]]\naddress = "127.0.0.1:25"',
     "relay.toml:4: listener 2, address: the same as that of listener 1",
+  ],
+  [
+    "old devices all over the world",
+    '[[listener]]\nlegacy_tls_from = ["10.0.0.0/7"]',
+    'relay.toml:2: listener 1, legacy_tls_from 1 = "10.0.0.0/7": is too wide: this is for old devices alone, whose network is at least a /8, or a /16 of IPv6',
+  ],
+  [
+    "old TLS where there is none",
+    '[[listener]]\ntls = "none"\nlegacy_tls_from = ["10.9.0.0/16"]',
+    'relay.toml:3: listener 1, legacy_tls_from: there is no TLS here: tls = "none"',
+  ],
+  [
+    "AUTH in the clear where there is none, or where it is anyway",
+    '[[listener]]\nauth = "off"\nplain_auth_from = ["10.9.0.0/16"]\n[[listener]]\naddress = "127.0.0.1:0"\ntls = "implicit"\nplain_auth_from = ["10.9.0.0/16"]',
+    'relay.toml:3: listener 1, plain_auth_from: needs auth = "tls" and a tls that is not "implicit"',
+    'relay.toml:7: listener 2, plain_auth_from: needs auth = "tls" and a tls that is not "implicit"',
   ],
   [
     "several faults",

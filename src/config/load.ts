@@ -10,6 +10,7 @@ import { printable } from "../core/base/printable.ts";
 import { err, ok, type Result } from "../core/base/result.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
 import { isLoopback } from "../core/mail/ip.ts";
+import { formatNetwork, type Network } from "../core/mail/network.ts";
 import { readEnvironment, type Environment, type Override, type Path } from "./environment.ts";
 import { keyLines, lineOf } from "./positions.ts";
 import { configSchema, fileSchema, keysAt, type KeySchema, type ParsedFile } from "./schema.ts";
@@ -235,6 +236,8 @@ function listenerConfig(listener: ParsedFile["listener"][number]): ListenerConfi
     auth: listener.auth,
     proxyProtocolFrom: listener.proxy_protocol_from,
     allowBareLf: listener.allow_bare_lf,
+    legacyTlsFrom: listener.legacy_tls_from,
+    plainAuthFrom: listener.plain_auth_from,
   };
 }
 
@@ -265,7 +268,13 @@ function crossCheck({ tls, delivery, listener }: ParsedFile, places: Places): st
     faults.push(places.say(["delivery", "tls"], ' = "none": user and password are sent only after TLS'));
   }
   const seen = new Map<string, number>();
-  for (const [index, { address }] of listener.entries()) {
+  for (const [index, { address, tls: mode, auth, legacy_tls_from, plain_auth_from }] of listener.entries()) {
+    if (legacy_tls_from.length > 0 && mode === "none")
+      faults.push(places.say(["listener", index, "legacy_tls_from"], ': there is no TLS here: tls = "none"'));
+    if (plain_auth_from.length > 0 && (auth !== "tls" || mode === "implicit"))
+      faults.push(
+        places.say(["listener", index, "plain_auth_from"], `: needs auth = "tls" and a tls that is not "implicit"`),
+      );
     const first = seen.get(address.configured);
     if (first !== undefined && address.port !== 0) {
       faults.push(places.say(["listener", index, "address"], `: the same as that of listener ${first + 1}`));
@@ -276,9 +285,20 @@ function crossCheck({ tls, delivery, listener }: ParsedFile, places: Places): st
 }
 
 function listenerWarnings(listeners: readonly ListenerConfig[]): string[] {
-  return listeners
-    .filter(({ auth, tls, address }) => auth === "always" && tls !== "implicit" && !isLoopback(address.address))
-    .map(({ configured }) => `listener ${configured}: auth = "always" lets passwords cross the network without TLS`);
+  return listeners.flatMap(({ configured, auth, tls, address, legacyTlsFrom, plainAuthFrom }) => {
+    const warnings: string[] = [];
+    if (auth === "always" && tls !== "implicit" && !isLoopback(address.address))
+      warnings.push('auth = "always" lets passwords cross the network without TLS');
+    if (legacyTlsFrom.length > 0)
+      warnings.push(`TLS 1.0 and 1.1, which can be broken, are allowed to ${formatNetworks(legacyTlsFrom)}`);
+    if (plainAuthFrom.length > 0)
+      warnings.push(`passwords cross the network without TLS from ${formatNetworks(plainAuthFrom)}`);
+    return warnings.map((warning) => `listener ${configured}: ${warning}`);
+  });
+}
+
+function formatNetworks(networks: readonly Network[]): string {
+  return networks.map(formatNetwork).join(", ");
 }
 
 /** A password in a file that others may read. */

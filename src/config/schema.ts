@@ -31,6 +31,13 @@ function readNetwork(text: string): Result<Network, string> {
   return network.ok ? network : err("is no network; write it like 10.0.0.5/32 or 2001:db8::/32");
 }
 
+/** What is allowed to old devices alone is not for half the world. */
+function readNarrowNetwork(text: string): Result<Network, string> {
+  const network = readNetwork(text);
+  if (!network.ok || network.value.prefixBits >= (network.value.base.family === 4 ? 8 : 16)) return network;
+  return err("is too wide: this is for old devices alone, whose network is at least a /8, or a /16 of IPv6");
+}
+
 function readHostPort(text: string): Result<HostPort, string> {
   const target = parseHostPort(text);
   return target.ok ? target : err("is no host with a port; write it like smtp.example.net:587");
@@ -94,6 +101,18 @@ const listener = z.strictObject({
     .boolean()
     .prefault(false)
     .describe("Takes a bare LF of old devices for CRLF on this listener. It never ends the data."),
+  legacy_tls_from: z
+    .array(read(readNarrowNetwork))
+    .prefault([])
+    .describe(
+      "Networks of old devices that may use TLS 1.0 and 1.1, which others on the way can break. Nobody by default: TLS 1.2 is the least. [tls.md](tls.md) says more.",
+    ),
+  plain_auth_from: z
+    .array(read(readNarrowNetwork))
+    .prefault([])
+    .describe(
+      'Networks of old devices that may use AUTH without TLS, where `auth` is `"tls"`: everybody on the way can read their passwords. Nobody by default.',
+    ),
 });
 
 const delivery = z.strictObject({

@@ -169,6 +169,8 @@ export type JournalEvent =
       readonly reversePath: string;
       readonly recipients: readonly string[];
       readonly sizeOctets: number;
+      /** Protocol and cipher of the session, with `legacy` behind them where the protocol is older than TLS 1.2; `none: AUTH in the clear`, or `""`. */
+      readonly tls: string;
     }
   | {
       readonly kind: "outcome";
@@ -373,6 +375,9 @@ export interface Transport {
 
 // --- network: in ------------------------------------------------------------------------------------------------------
 
+/** How old the TLS may be that a client speaks with us: from 1.2 on, or from 1.0 on with short keys and SHA-1 (RFC 8996 forbids them). */
+export type TlsAge = "modern" | "legacy";
+
 export interface ListenerState {
   /** As configured: `0.0.0.0:25`. */
   readonly configured: string;
@@ -380,6 +385,10 @@ export interface ListenerState {
   readonly bound: string;
   readonly tls: "none" | "starttls" | "implicit";
   readonly auth: "off" | "tls" | "always";
+  /** Networks of old devices that may use TLS 1.0 and 1.1. */
+  readonly legacyTlsFrom: readonly string[];
+  /** Networks of old devices that may use AUTH without TLS. */
+  readonly plainAuthFrom: readonly string[];
 }
 
 export interface SessionState {

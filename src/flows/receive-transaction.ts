@@ -191,6 +191,12 @@ export class Transaction {
     );
   }
 
+  /** For the journal. A password, or what proves one, that anybody on the way could read is worth a word of its own. */
+  #tls(): string {
+    const { tls, session } = this.#caller;
+    return tls === "" && session.user !== null ? "none: AUTH in the clear" : tls;
+  }
+
   #protocol(): string {
     const { greeting, user, tls } = this.#caller.session;
     const { smtpUtf8 } = this.#mail.parameters;
@@ -220,7 +226,7 @@ export class Transaction {
     return this.#receiver.spool.put(message).then(
       (put) => {
         if (!put.ok) return this.#notStored(put.error);
-        this.#receiver.accepted(message, this.#reversePath, this.#addresses);
+        this.#receiver.accepted(message, this.#reversePath, this.#addresses, this.#tls());
         return reply(250, "2.0.0", `Ok: queued as ${formatQueueId(message.id)}`);
       },
       (fault: unknown) => this.#notStored(fault),

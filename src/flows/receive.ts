@@ -152,7 +152,7 @@ export class Receiver implements Reception {
     return !this.budget.exceeded && this.#options.queuedMessages() < this.limits.queuedMessages;
   }
 
-  accepted(message: AcceptedMessage, reversePath: string, recipients: readonly string[]): void {
+  accepted(message: AcceptedMessage, reversePath: string, recipients: readonly string[], tls: string): void {
     this.recorder.accepted({
       at: message.acceptedAt,
       queueId: message.id,
@@ -161,6 +161,7 @@ export class Receiver implements Reception {
       reversePath,
       recipients,
       sizeOctets: message.content.sizeOctets,
+      tls,
     });
     this.#options.queue.accept(message);
   }

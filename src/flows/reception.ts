@@ -102,6 +102,6 @@ export interface Reception {
   /** So many sessions are open that strangers have a tenth of their errors, fruitless commands and time. */
   isPressed(): boolean;
   /** The message is on stable storage: tells the journal, then the queue. */
-  accepted(message: AcceptedMessage, reversePath: string, recipients: readonly string[]): void;
+  accepted(message: AcceptedMessage, reversePath: string, recipients: readonly string[], tls: string): void;
   forget(session: OpenSession): void;
 }

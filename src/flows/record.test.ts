@@ -164,7 +164,7 @@ describe("Recorder", () => {
     const path = { at, queueId, reversePath: "a@example.com" };
     bench.decide(RELAYED);
     bench.decide(decision("local", "LOCAL"));
-    bench.recorder.accepted({ ...path, client: STRANGER, user: null, recipients: [RECIPIENT], sizeOctets: 1 });
+    bench.recorder.accepted({ ...path, client: STRANGER, user: null, recipients: [RECIPIENT], sizeOctets: 1, tls: "" });
     const said = { kind: "failed", recipient: 0, at, nextHop: "", server: "", reply: reply(550, ""), tls: "" } as const;
     bench.recorder.outcome({ ...path, recipient: RECIPIENT, outcome: said });
     bench.decide(REFUSED);

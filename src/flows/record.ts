@@ -122,8 +122,8 @@ export class Recorder {
 
   accepted(event: AcceptedEvent): void {
     if (!this.#keepsPasses()) return;
-    const { at, queueId, client, user, reversePath, recipients, sizeOctets } = event;
-    this.#journal.record({ kind: "accepted", at, queueId, client, user, reversePath, recipients, sizeOctets });
+    const { at, queueId, client, user, reversePath, recipients, sizeOctets, tls } = event;
+    this.#journal.record({ kind: "accepted", at, queueId, client, user, reversePath, recipients, sizeOctets, tls });
   }
 
   outcome(event: OutcomeEvent): void {

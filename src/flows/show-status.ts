@@ -42,11 +42,14 @@ async function describeStatus(operations: Operations, status: ServerStatus, queu
   return facts.join("\n");
 }
 
-function describeListener({ configured, bound, tls, auth }: ServerStatus["listeners"][number]): string {
+function describeListener(listener: ServerStatus["listeners"][number]): string {
+  const { configured, bound, tls, auth, legacyTlsFrom, plainAuthFrom } = listener;
   const where = bound === "" ? `${configured} (closed)` : bound;
   const secure = { none: "no TLS", starttls: "STARTTLS", implicit: "TLS" }[tls];
   const login = { off: "no AUTH", tls: "AUTH after TLS", always: "AUTH" }[auth];
-  return `${where}, ${secure}, ${login}`;
+  const legacy = legacyTlsFrom.length === 0 ? "" : `, TLS 1.0 FOR ${legacyTlsFrom.join(" ")}`;
+  const plain = plainAuthFrom.length === 0 ? "" : `, AUTH WITHOUT TLS FOR ${plainAuthFrom.join(" ")}`;
+  return `${where}, ${secure}, ${login}${legacy}${plain}`;
 }
 
 function describeQueue(queue: QueueSummary): string {
@@ -65,7 +68,7 @@ function statusJson(operations: Operations, status: ServerStatus, queue: QueueSu
     hostname: status.hostname,
     startedAt: formatInstant(status.startedAt),
     active: status.active,
-    listeners: status.listeners.map(({ configured, bound, tls, auth }) => ({ configured, bound, tls, auth })),
+    listeners: status.listeners.map((listener) => ({ ...listener })),
     localDomains: status.localDomains,
     allowRelay: policy.attributes().ALWRLY,
     policyVersion: policy.version(),

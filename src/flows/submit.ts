@@ -152,6 +152,7 @@ export class Submitter implements SubmitOperations {
       reversePath: reversePathOf(submission),
       recipients: recipients.map(({ forwardPath }) => formatMailbox(forwardPath)),
       sizeOctets: content.sizeOctets,
+      tls: "",
     });
     queue.accept(message);
     return id;

@@ -78,7 +78,16 @@ function message(i: number, kinds: ReadonlySet<string>): void {
   }
   if (kinds.has("count")) account.count(entry.id, client, at);
   if (kinds.has("accepted")) {
-    recorder.accepted({ at, queueId, client, user: null, reversePath, recipients: [recipient], sizeOctets: 4_096 });
+    recorder.accepted({
+      at,
+      queueId,
+      client,
+      user: null,
+      reversePath,
+      recipients: [recipient],
+      sizeOctets: 4_096,
+      tls: "",
+    });
   }
   if (kinds.has("outcome")) {
     const said = reply(250, "2.0.0", "Ok: queued as 4BCD1234");

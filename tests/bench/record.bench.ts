@@ -57,7 +57,7 @@ const scenes: readonly [name: string, event: (recorder: Recorder, i: number) => 
     "an accepted message",
     (r) => {
       const queueId = 1 as QueueId;
-      r.accepted({ at: now, queueId, client: CLIENT, user: null, reversePath: "", recipients, sizeOctets: 1 });
+      r.accepted({ at: now, queueId, client: CLIENT, user: null, reversePath: "", recipients, sizeOctets: 1, tls: "" });
     },
   ],
 ];

@@ -63,6 +63,7 @@ const EVENTS: readonly JournalEvent[] = [
     reversePath: "ann@sender.example",
     recipients: ["bob@far.example", "cy@near.example"],
     sizeOctets: 4_096,
+    tls: "TLSv1.3 TLS_AES_256_GCM_SHA384",
   },
   {
     kind: "outcome",

@@ -159,7 +159,15 @@ test("close() does not wait for ever, and the doors open again", async (t) => {
 test("open() opens every door or none, and says what is in the way", async (t) => {
   const world = await open(t);
   const taken = `127.0.0.1:${world.port}`;
-  const listener = { tls: "none", auth: "off", bareLf: false, proxyFrom: [], secureContext: () => null } as const;
+  const listener = {
+    tls: "none",
+    auth: "off",
+    bareLf: false,
+    proxyFrom: [],
+    legacyTlsFrom: [],
+    plainAuthFrom: [],
+    secureContext: () => null,
+  } as const;
   const listeners = createListeners({
     receiver: world.receiver,
     listeners: [
@@ -188,6 +196,8 @@ test("*SVRBIND says where a wildcard binds", async (t) => {
         auth: "off",
         bareLf: false,
         proxyFrom: [],
+        legacyTlsFrom: [],
+        plainAuthFrom: [],
         secureContext: () => null,
       },
     ],

@@ -38,6 +38,8 @@ export class World {
   readonly spool = new MemorySpool();
   readonly accepted: AcceptedMessage[] = [];
   readonly decisions: DecisionEvent[] = [];
+  /** TLS of each accepted message, as the journal has it. */
+  readonly journalled: string[] = [];
   readonly hits: number[] = [];
   readonly faults: unknown[] = [];
   readonly users = new MemoryUserStore();
@@ -69,7 +71,7 @@ export class World {
       recorder: {
         decisionIdFor: () => ++decisionId,
         decision: (event) => void world.decisions.push(event),
-        accepted: () => undefined,
+        accepted: ({ tls }) => void world.journalled.push(tls),
       },
       use: { count: (entryId) => void world.hits.push(entryId) },
       spool: options.spool ?? world.spool,
@@ -91,14 +93,16 @@ export class World {
         }),
     });
     const listeners = [options.listener ?? {}, ...(options.others ?? [])].map((wanted): ListenerOptions => {
-      const context = createServerContext(pair);
+      const contexts = { modern: createServerContext(pair), legacy: createServerContext(pair, "legacy") };
       return {
         address: "127.0.0.1:0",
         tls: "none",
         auth: "off",
         bareLf: false,
         proxyFrom: [],
-        secureContext: () => context,
+        legacyTlsFrom: [],
+        plainAuthFrom: [],
+        secureContext: (age) => contexts[age],
         ...wanted,
       };
     });

@@ -36,6 +36,8 @@ export interface RelayOptions {
   readonly policy?: readonly string[];
   /** More of the configuration file, as it stands; before the tables of the harness. */
   readonly moreConfig?: string;
+  /** More keys of each listener, as they stand. */
+  readonly moreListener?: string;
   /** Users and their passwords. */
   readonly users?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
@@ -68,6 +70,7 @@ function toml(options: RelayOptions, dataDirectory: string, policyFile: string):
     lines.push(`tls = ${text(listener.tls ?? "none")}`, `auth = ${text(listener.auth ?? "off")}`);
     if (listener.proxyProtocolFrom)
       lines.push(`proxy_protocol_from = [${listener.proxyProtocolFrom.map(text).join(", ")}]`);
+    lines.push(options.moreListener ?? "");
   }
   if (options.policy) lines.push("[policy]", `initial = ${text(policyFile)}`);
   const delivery = options.delivery ?? { mode: "capture" };

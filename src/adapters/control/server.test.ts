@@ -23,7 +23,16 @@ const status: ServerStatus = {
   hostname: "relay.example",
   startedAt: Date.UTC(2026, 10, 24),
   active: true,
-  listeners: [{ configured: "127.0.0.1:0", bound: "127.0.0.1:2525", tls: "starttls", auth: "tls" }],
+  listeners: [
+    {
+      configured: "127.0.0.1:0",
+      bound: "127.0.0.1:2525",
+      tls: "starttls",
+      auth: "tls",
+      legacyTlsFrom: [],
+      plainAuthFrom: [],
+    },
+  ],
   deliveryMode: "capture",
   dataDirectory: "/data",
   localDomains: [],

@@ -305,6 +305,7 @@ describe("SqliteJournal", () => {
       reversePath: `a@x\t\n.example`,
       recipients: [odd, "b@Example.NET", "c@example.net"],
       sizeOctets: 1,
+      tls: "TLSv1.3 TLS_AES_256_GCM_SHA384",
     };
     journal.record(event);
     const [found] = await journal.query({ order: "oldest", limit: 1 });

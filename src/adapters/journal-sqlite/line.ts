@@ -45,9 +45,9 @@ export function formatLine(event: JournalEvent): string {
     case "decision":
       return formatDecision(event);
     case "accepted": {
-      const { reversePath, recipients, sizeOctets } = event;
+      const { reversePath, recipients, sizeOctets, tls } = event;
       const domains = domainsOf(reversePath, recipients);
-      const detail = JSON.stringify({ reversePath, recipients, sizeOctets });
+      const detail = JSON.stringify({ reversePath, recipients, sizeOctets, tls });
       const who = `${formatClient(event.client)}\t${formatUser(event.user)}\t${domains}`;
       return `accepted\t${event.at}\t${who}\t${event.queueId}\t${detail}\n`;
     }
@@ -165,8 +165,9 @@ export function readRow(row: number, columns: Columns): JournalRow {
       return over === undefined ? { ...found, count: columns.count } : { ...found, count: columns.count, over };
     }
     case "accepted": {
-      const rest = detail as { reversePath: string; recipients: readonly string[]; sizeOctets: number };
-      return { row, kind, at, queueId, client: readClient(columns.client), user, ...rest };
+      const rest = detail as { reversePath: string; recipients: readonly string[]; sizeOctets: number; tls?: string };
+      // Rows of before this was kept have none.
+      return { row, kind, at, queueId, client: readClient(columns.client), user, ...rest, tls: rest.tls ?? "" };
     }
     case "outcome": {
       const rest = detail as { reversePath: string; recipient: string; outcome: Outcome };

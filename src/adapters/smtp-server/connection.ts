@@ -7,17 +7,21 @@ import { contains, type Network } from "../../core/mail/network.ts";
 import { parseProxyHeader, PROXY_HEADER_OCTETS_MAX } from "../../core/smtp/proxy-protocol.ts";
 import type { Receiver } from "../../flows/receive.ts";
 import type { ReceivingSession } from "../../flows/receive-session.ts";
+import type { TlsAge } from "../../flows/ports.ts";
 import type { ListenerProfile, Wire } from "../../flows/reception.ts";
 
 /** What a connection must know of the door it came in at. */
 export interface Door {
   readonly profile: ListenerProfile;
+  /** What the door is to this client: some may do there what others may not. */
+  profileOf(client: IpAddress): ListenerProfile;
   /** Whose PROXY header is believed, and then demanded. */
   readonly proxyFrom: readonly Network[];
+  readonly legacyTlsFrom: readonly Network[];
   /** The address the door is bound to; null where it is a wildcard and each connection has its own. */
   readonly local: IpAddress | null;
   /** The certificate of now; null where there is none. */
-  secureContext(): SecureContext | null;
+  secureContext(age: TlsAge): SecureContext | null;
 }
 
 /** One client's socket, or any other duplex stream, with the session behind it. */
@@ -27,6 +31,7 @@ export class Connection implements Wire {
   readonly #onClosed: (connection: Connection) => void;
   #stream: Duplex;
   #session: ReceivingSession | null = null;
+  #tlsAge: TlsAge = "modern";
   /** The header of the PROXY protocol, as far as it came. */
   #header: Uint8Array | null = null;
   #headerDeadline: Instant = 0;
@@ -47,14 +52,15 @@ export class Connection implements Wire {
     const client = parseIpAddress(socket.remoteAddress ?? "");
     // Gone before we looked.
     if (!client.ok) this.destroy();
-    else if (this.#door.proxyFrom.some((network) => contains(network, client.value))) {
+    else if (isIn(this.#door.proxyFrom, client.value)) {
       this.#header = new Uint8Array(0);
       this.#headerDeadline = this.#receiver.clock.now() + this.#receiver.limits.proxyHeaderMs;
     } else this.begin(client.value, this.#door.local ?? localAddress(socket));
   }
 
   begin(client: IpAddress, local: IpAddress | null): void {
-    this.#session = this.#receiver.open(this, { listener: this.#door.profile, client, local });
+    if (isIn(this.#door.legacyTlsFrom, client)) this.#tlsAge = "legacy";
+    this.#session = this.#receiver.open(this, { listener: this.#door.profileOf(client), client, local });
   }
 
   sweep(now: Instant): void {
@@ -108,7 +114,7 @@ export class Connection implements Wire {
 
   startTls(): void {
     const raw = this.#stream;
-    const secureContext = this.#door.secureContext();
+    const secureContext = this.#door.secureContext(this.#tlsAge);
     if (!(raw instanceof Socket) || secureContext === null) {
       this.destroy();
       return;
@@ -149,8 +155,9 @@ export class Connection implements Wire {
     this.#choked = false;
     this.#listen(secure);
     secure.once("secure", () => {
-      const { name } = secure.getCipher();
-      this.#session?.secured(`${secure.getProtocol() ?? "TLS"} ${name}`);
+      const protocol = secure.getProtocol() ?? "TLS";
+      const mark = protocol === "TLSv1" || protocol === "TLSv1.1" ? " legacy" : "";
+      this.#session?.secured(`${protocol} ${secure.getCipher().name}${mark}`);
     });
   }
 
@@ -183,6 +190,10 @@ export class Connection implements Wire {
 function write(stream: Duplex, text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return stream.write(text, "utf8");
   return stream.write(text, "latin1");
+}
+
+export function isIn(networks: readonly Network[], client: IpAddress): boolean {
+  return networks.some((network) => contains(network, client));
 }
 
 function ignore(): void {

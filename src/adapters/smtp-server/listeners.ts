@@ -4,11 +4,12 @@ import type { SecureContext } from "node:tls";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { formatIpAddress, IPV4_LOOPBACK, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
-import type { Network } from "../../core/mail/network.ts";
+import { formatNetwork, type Network } from "../../core/mail/network.ts";
 import { formatReply, reply } from "../../core/mail/reply.ts";
-import type { Clock, Listeners, ListenerState, SessionState, Timer } from "../../flows/ports.ts";
+import type { Clock, Listeners, ListenerState, SessionState, Timer, TlsAge } from "../../flows/ports.ts";
 import type { Receiver } from "../../flows/receive.ts";
-import { Connection, type Door } from "./connection.ts";
+import type { ListenerProfile } from "../../flows/reception.ts";
+import { Connection, isIn, type Door } from "./connection.ts";
 
 export interface ListenerOptions {
   /** `0.0.0.0:25`, `[::]:25`; port 0 lets the system choose. */
@@ -17,8 +18,12 @@ export interface ListenerOptions {
   readonly auth: "off" | "tls" | "always";
   readonly bareLf: boolean;
   readonly proxyFrom: readonly Network[];
+  /** Clients that may use TLS 1.0 and 1.1, others may not. */
+  readonly legacyTlsFrom: readonly Network[];
+  /** Clients that may use AUTH without TLS. */
+  readonly plainAuthFrom: readonly Network[];
   /** The certificate of now; asked at each handshake. */
-  readonly secureContext: () => SecureContext | null;
+  readonly secureContext: (age: TlsAge) => SecureContext | null;
 }
 
 export interface ListenersOptions {
@@ -106,9 +111,11 @@ class NetListeners implements SmtpListeners {
   state(): readonly ListenerState[] {
     return this.#options.listeners.flatMap((configured) => {
       const { address, tls, auth } = configured;
+      const legacyTlsFrom = configured.legacyTlsFrom.map(formatNetwork);
+      const plainAuthFrom = configured.plainAuthFrom.map(formatNetwork);
       const here = this.#bound.filter((one) => one.configured === configured);
       const names = here.length === 0 ? [""] : here.map(({ bound }) => bound);
-      return names.map((bound) => ({ configured: address, bound, tls, auth }));
+      return names.map((bound) => ({ configured: address, bound, tls, auth, legacyTlsFrom, plainAuthFrom }));
     });
   }
 
@@ -122,7 +129,14 @@ class NetListeners implements SmtpListeners {
 
   serveStream(stream: Duplex): void {
     const profile = { name: "local", tls: "none", auth: "off", bareLf: true, mustWait: false } as const;
-    const door: Door = { profile, proxyFrom: [], local: null, secureContext: () => null };
+    const door: Door = {
+      profile,
+      profileOf: () => profile,
+      proxyFrom: [],
+      legacyTlsFrom: [],
+      local: null,
+      secureContext: () => null,
+    };
     this.#adopt(door, stream).begin(IPV4_LOOPBACK, null);
     this.#sweepSoon();
   }
@@ -137,13 +151,17 @@ class NetListeners implements SmtpListeners {
   }
 
   async #listen(configured: ListenerOptions, host: string): Promise<Bound> {
-    const { address, tls, auth, bareLf, proxyFrom, secureContext } = configured;
+    const { address, tls, auth, bareLf, proxyFrom, legacyTlsFrom, plainAuthFrom, secureContext } = configured;
     const { port } = splitAddress(address);
     const isWildcard = host === "0.0.0.0" || host === "::";
     const parsed = parseIpAddress(host);
+    const profile: ListenerProfile = { name: address, tls, auth, bareLf, mustWait: true };
+    const withPlainAuth: ListenerProfile = { ...profile, auth: "always" };
     const door: Door = {
-      profile: { name: address, tls, auth, bareLf, mustWait: true },
+      profile,
+      profileOf: (client) => (isIn(plainAuthFrom, client) ? withPlainAuth : profile),
       proxyFrom,
+      legacyTlsFrom,
       local: !isWildcard && parsed.ok ? parsed.value : null,
       secureContext,
     };

@@ -69,7 +69,7 @@ describe("makeSelfSigned()", () => {
 describe("Certificates", () => {
   test("shows a self-signed certificate that a client which trusts it accepts", async () => {
     const certificates = await opened("relay.example.com");
-    const client = await handshake(certificates.door()(), certificates.pair().certificate, "relay.example.com");
+    const client = await handshake(certificates.door()("modern"), certificates.pair().certificate, "relay.example.com");
     assert.equal(client.authorized, true);
     assert.match(certificates.describe(), /^self-signed, until 20\d\d-/);
     assert.deepEqual(certificates.warnings(), []);
@@ -105,13 +105,13 @@ describe("Certificates", () => {
   test("gives each door a context that stays until the certificate changes", async () => {
     const certificates = await opened("relay.example.com", await files("relay.example.com"));
     const [one, other] = [certificates.door(), certificates.door()];
-    assert.equal(one(), one());
-    assert.notEqual(one(), other());
-    const before = one();
+    assert.equal(one("modern"), one("modern"));
+    assert.notEqual(one("modern"), other("modern"));
+    const before = one("modern");
     await files("relay.example.com");
     assert.ok((await certificates.reload()).ok);
-    assert.notEqual(one(), before);
-    assert.equal(one(), one());
+    assert.notEqual(one("modern"), before);
+    assert.equal(one("modern"), one("modern"));
   });
 
   test("keeps what it has where the new files do not hold", async () => {
@@ -143,9 +143,9 @@ describe("Certificates", () => {
   test("the same files read again leave contexts, and with them sessions to resume, as they are", async () => {
     const certificates = await opened("relay.example.com", await files("relay.example.com"));
     const door = certificates.door();
-    const before = door();
+    const before = door("modern");
     assert.ok((await certificates.reload()).ok);
-    assert.equal(door(), before);
+    assert.equal(door("modern"), before);
   });
 
   test("warns of its end: three weeks before, in the last week, and afterwards", async () => {

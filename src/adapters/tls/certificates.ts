@@ -1,7 +1,7 @@
 import type { SecureContext } from "node:tls";
 import { ok, type Result } from "../../core/base/result.ts";
 import { DAY_MS, type Instant } from "../../core/base/time.ts";
-import type { Clock } from "../../flows/ports.ts";
+import type { Clock, TlsAge } from "../../flows/ports.ts";
 import { loadPair, type CertificateFiles, type CertificateSource, type LoadedPair } from "./load-pair.ts";
 import type { CertificatePair } from "./self-signed.ts";
 import { createServerContext } from "./server-context.ts";
@@ -40,17 +40,17 @@ export class Certificates {
   }
 
   /**
-   * What one door asks at each handshake. Every door has a context of its own: a session of one, which may have fewer rights there, cannot
-   * be resumed at another.
+   * What one door asks at each handshake. Every door has contexts of its own, one for each age: a session of one, which may have fewer
+   * rights there, cannot be resumed with another.
    */
-  door(): () => SecureContext {
+  door(): (age: TlsAge) => SecureContext {
     let pair = this.#loaded.pair;
-    let context = createServerContext(pair);
-    return () => {
-      if (pair !== this.#loaded.pair) {
-        pair = this.#loaded.pair;
-        context = createServerContext(pair);
-      }
+    const contexts = new Map<TlsAge, SecureContext>();
+    return (age) => {
+      if (pair !== this.#loaded.pair) contexts.clear();
+      pair = this.#loaded.pair;
+      const context = contexts.get(age) ?? createServerContext(pair, age);
+      contexts.set(age, context);
       return context;
     };
   }

@@ -183,7 +183,7 @@ function cellsOf(row: JournalRow): Cells {
         what: `${formatQueueId(row.queueId)} accepted`,
         from: formatPath(row.reversePath),
         to: row.recipients.map(formatPath).join(" "),
-        detail: counted(row.sizeOctets, "octet"),
+        detail: `${counted(row.sizeOctets, "octet")}${row.tls === "" ? "" : `, ${row.tls}`}`,
       };
     case "outcome": {
       const advice = adviceOnOutcome(row.outcome);
@@ -243,6 +243,7 @@ export function rowJson(row: JournalRow): { readonly [name: string]: Json } {
         reversePath: row.reversePath,
         recipients: row.recipients,
         sizeOctets: row.sizeOctets,
+        tls: row.tls,
       };
     case "outcome": {
       const { outcome } = row;

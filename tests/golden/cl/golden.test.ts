@@ -144,6 +144,7 @@ test("the queue: work with it, hold, release, retry, remove", async () => {
     reversePath: "erp@example.com",
     recipients: ["bob@example.net"],
     sizeOctets: 4_096,
+    tls: "",
   });
   await checkTranscript("queue", house, [
     "WRKSMTPEMM OUTPUT(*PRINT)",

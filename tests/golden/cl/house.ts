@@ -108,7 +108,7 @@ export class TestHouse {
       hostname: "relay.example.com",
       startedAt: NOW - 3_600_000,
       active: this.active,
-      listeners: [{ configured: "127.0.0.1:2525", bound: this.active ? "127.0.0.1:2525" : "", tls: "starttls", auth: "tls" }],
+      listeners: [{ configured: "127.0.0.1:2525", bound: this.active ? "127.0.0.1:2525" : "", tls: "starttls", auth: "tls", legacyTlsFrom: [], plainAuthFrom: [] }],
       deliveryMode: "capture",
       dataDirectory: "data",
       localDomains: LOCAL_DOMAINS,

@@ -107,6 +107,7 @@ async function journalHouse(): Promise<TestHouse> {
     reversePath: "erp@example.com",
     recipients: ["bob@example.net"],
     sizeOctets: 4_096,
+    tls: "TLSv1.3 TLS_AES_256_GCM_SHA384",
   });
   house.journal.record({
     kind: "outcome",
