@@ -8,7 +8,7 @@ import { formatSocketAddress } from "./config/schema.ts";
 import { err, ok, type Result } from "./core/base/result.ts";
 import { leader } from "./core/cl/layout.ts";
 import { parsePolicy } from "./core/cl/policy-text.ts";
-import { formatHostPort } from "./core/queue/route.ts";
+import { formatHostPort } from "./core/mail/host-port.ts";
 
 /** What to print for people and as JSON, or what is wrong. */
 export interface Checked {

@@ -6,7 +6,7 @@ import type { Limits } from "./core/base/limits.ts";
 import type { Domain } from "./core/mail/domain.ts";
 import type { IpAddress } from "./core/mail/ip.ts";
 import type { Network } from "./core/mail/network.ts";
-import type { HostPort } from "./core/queue/route.ts";
+import type { HostPort } from "./core/mail/host-port.ts";
 
 export interface SocketAddress {
   readonly address: IpAddress;

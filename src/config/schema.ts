@@ -5,7 +5,7 @@ import { err, ok, type Result } from "../core/base/result.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
 import { formatIpAddress, isLoopback, parseIpAddress } from "../core/mail/ip.ts";
 import { parseCidr, type Network } from "../core/mail/network.ts";
-import { formatHostPort, parseHostPort, type HostPort } from "../core/queue/route.ts";
+import { formatHostPort, parseHostPort, type HostPort } from "../core/mail/host-port.ts";
 import type { SocketAddress } from "../config.ts";
 
 /** RFC 1035 §4.2. */

@@ -1,9 +1,10 @@
 import type { Instant, Random } from "../core/base/time.ts";
+import { formatHostPort } from "../core/mail/host-port.ts";
 import { reply, replyClass, type Reply } from "../core/mail/reply.ts";
 import { DELAY_REPORT_MS, nextRetry, RETRY_MS_MIN, type Retry, type RetryPlan } from "../core/queue/backoff.ts";
 import type { ReportedOutcome } from "../core/queue/dsn.ts";
 import { isSettled, type Outcome } from "../core/queue/outcome.ts";
-import { formatHostPort, parseRouteKey } from "../core/queue/route.ts";
+import { parseRouteKey } from "../core/queue/route.ts";
 import type { LiveMessage } from "./live-messages.ts";
 import type { Found, NextHopFinder } from "./find-next-hop.ts";
 import type { NextHop, Spool, Transport } from "./ports.ts";

@@ -1,12 +1,13 @@
 import type { Instant, Random } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { AddressAnswer } from "../core/mail/dns-answer.ts";
+import { formatHostPort, SMTP_PORT } from "../core/mail/host-port.ts";
 import { formatIpAddress, parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import type { Entry, ListName } from "../core/policy/policy.ts";
+import { DEFAULT_ROUTE } from "../core/policy/route-rule.ts";
 import {
   DNS_TROUBLE,
-  formatHostPort,
   isUnusable,
   LOOP,
   NO_SERVER,
@@ -15,7 +16,6 @@ import {
   NULL_MX,
   orderExchanges,
   serversOf,
-  SMTP_PORT,
   type Exchange,
   type OwnIdentity,
   type Route,
@@ -193,7 +193,18 @@ export class NextHopFinder {
     const connectionsKey = this.#connectionsKey(key, found.value);
     return {
       kind: "hop",
-      hop: { key, connectionsKey, servers: found.value, credentials, localAddresses, rewriting: null },
+      hop: {
+        key,
+        connectionsKey,
+        route: null,
+        servers: found.value,
+        credentials,
+        auth: "auto",
+        transport: "smtp",
+        pace: DEFAULT_ROUTE.pace,
+        localAddresses,
+        rewriting: null,
+      },
     };
   }
 

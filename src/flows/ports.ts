@@ -15,6 +15,7 @@ import type { OwnMail, ReportMail } from "../core/mail/own-mail.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import type { Decision, Verdict } from "../core/policy/decision.ts";
 import type { EntryId, PolicyHead, PolicyRecord } from "../core/policy/policy.ts";
+import type { RouteAuth, RoutePace, RouteRule } from "../core/policy/route-rule.ts";
 import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
@@ -323,10 +324,18 @@ export interface NextHop {
   readonly key: string;
   /** Names what shares connections: the key, and what is demanded of TLS; a connection made under one demand serves no other. */
   readonly connectionsKey: string;
+  /** The name of the route of the policy that it was found by; null where none matched. */
+  readonly route: string | null;
   /** In order of trial; a host may stand there several times, once an address. Never empty. */
   readonly servers: readonly NextHopServer[];
   /** Sent only after TLS. */
   readonly credentials: NextHopCredentials | null;
+  /** `auto` where no route says another. */
+  readonly auth: RouteAuth["method"];
+  /** `graph`: the servers are those of Graph. */
+  readonly transport: RouteRule["transport"];
+  /** null: as the limits say, for rates none. */
+  readonly pace: RoutePace;
   /** *CLTBIND: our own address of the connection, one a family. */
   readonly localAddresses: readonly IpAddress[];
   readonly rewriting: Rewriting | null;

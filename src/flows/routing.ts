@@ -1,10 +1,11 @@
 import type { Domain } from "../core/mail/domain.ts";
+import { parseHostPort, type HostPort } from "../core/mail/host-port.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
 import { parseMailboxHost } from "../core/mail/path.ts";
 import { DEFAULT_ATTRIBUTES, type Attributes } from "../core/policy/policy.ts";
 import { retryPlan, type RetryPlan } from "../core/queue/backoff.ts";
 import type { QueuedMessage } from "../core/queue/message.ts";
-import { parseHostPort, routeOf, type HostPort, type RoutingRules } from "../core/queue/route.ts";
+import { routeOf, type RoutingRules } from "../core/queue/route.ts";
 
 /** What the queue asks of the compiled policy. */
 export interface DeliveryPolicy {

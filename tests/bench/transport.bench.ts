@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
 import type { Domain } from "../../src/core/mail/domain.ts";
 import { IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
 import type { Mailbox } from "../../src/core/mail/mailbox.ts";
+import { DEFAULT_ROUTE } from "../../src/core/policy/route-rule.ts";
 import type { QueueId } from "../../src/core/queue/message.ts";
 import type { NextHop, OutgoingMessage } from "../../src/flows/ports.ts";
 
@@ -57,6 +58,10 @@ async function run(): Promise<void> {
       },
     ],
     credentials: null,
+    route: null,
+    auth: "auto",
+    transport: "smtp",
+    pace: DEFAULT_ROUTE.pace,
     localAddresses: [],
     rewriting: null,
   };

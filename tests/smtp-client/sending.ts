@@ -8,6 +8,7 @@ import type { Envelope } from "../../src/core/mail/envelope.ts";
 import { ipv4, IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
 import type { Mailbox } from "../../src/core/mail/mailbox.ts";
 import { describeReply } from "../../src/core/mail/reply.ts";
+import { DEFAULT_ROUTE } from "../../src/core/policy/route-rule.ts";
 import type { QueueId } from "../../src/core/queue/message.ts";
 import { textOfDemand, type AppliedPolicy, type TlsDemand } from "../../src/core/tls-policy/demand.ts";
 import type { NextHop, NextHopServer, OutgoingMessage, TransportResult } from "../../src/flows/ports.ts";
@@ -59,6 +60,10 @@ export function hop(port: number, given: Partial<NextHop> & HopTls = {}): NextHo
     connectionsKey: `${key} ${textOfDemand(server.tls)}`,
     servers: [server],
     credentials: null,
+    route: null,
+    auth: "auto",
+    transport: "smtp",
+    pace: DEFAULT_ROUTE.pace,
     localAddresses: [],
     rewriting: null,
     ...rest,

@@ -6,6 +6,7 @@ import { DSPSMTPDCN, DSPSMTPJRN } from "./commands/journal.ts";
 import { ADDSMTPLE, CHGSMTPLE, RMVSMTPLE, WRKSMTPLE } from "./commands/list-entries.ts";
 import { HLDSMTPEMM, RLSSMTPEMM, RMVSMTPEMM, RTYSMTPEMM, WRKSMTPEMM } from "./commands/queue.ts";
 import { SNDDST, SNDSMTPEMM } from "./commands/send.ts";
+import { ADDSMTPRTE, CHGSMTPRTE, RMVSMTPRTE, WRKSMTPRTE } from "./commands/routes.ts";
 import { ENDTCPSVR, STRTCPSVR, WRKACTJOB } from "./commands/server.ts";
 import type { CommandDefinition } from "./definition.ts";
 
@@ -15,6 +16,10 @@ export const COMMANDS = [
   CHGSMTPLE,
   RMVSMTPLE,
   WRKSMTPLE,
+  ADDSMTPRTE,
+  CHGSMTPRTE,
+  RMVSMTPRTE,
+  WRKSMTPRTE,
   CHGSMTPA,
   DSPSMTPA,
   DSPSMTPCHG,
@@ -49,6 +54,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   ENDTCP: "Use ENDTCPSVR SERVER(*SMTP).",
   DSPJRN: "Use DSPSMTPJRN.",
   DSPSMTPLE: "Use WRKSMTPLE OUTPUT(*PRINT).",
+  DSPSMTPRTE: "Use WRKSMTPRTE OUTPUT(*PRINT).",
 };
 
 export function findCommand(name: string): CommandDefinition | null {

@@ -4,9 +4,9 @@ import { complete } from "./complete.ts";
 
 test("complete() offers what can stand at the cursor", () => {
   const cases: [string, string[]][] = [
-    ["ADDS", ["ADDSMTPLE"]],
-    ["adds", ["ADDSMTPLE"]],
-    ["?ADDS", ["ADDSMTPLE"]],
+    ["ADDSMTPL", ["ADDSMTPLE"]],
+    ["adds", ["ADDSMTPLE", "ADDSMTPRTE"]],
+    ["?ADDSMTPL", ["ADDSMTPLE"]],
     ["RMVSMTPLE INT", ["INTNETADR("]],
     ["RMVSMTPLE *NE", ["*NEAR"]],
     ["CHGSMTPA ALWRLY(", ["*SAME", "*DFT", "*NONE", "*LIST", "*NEAR", "*BOTH", "*ALL"]],
@@ -18,5 +18,5 @@ test("complete() offers what can stand at the cursor", () => {
   ];
   for (const [line, expected] of cases) assert.deepEqual(complete(line, line.length), expected, line);
   assert.ok(complete("", 0).includes("CHGSMTPA"));
-  assert.deepEqual(complete("ADDS TYPE(*ACCEPT)", 4), ["ADDSMTPLE"]);
+  assert.deepEqual(complete("ADDS TYPE(*ACCEPT)", 4), ["ADDSMTPLE", "ADDSMTPRTE"]);
 });

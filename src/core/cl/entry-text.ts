@@ -3,6 +3,8 @@ import { formatIpAddress } from "../mail/ip.ts";
 import { formatMask, type Network } from "../mail/network.ts";
 import { formatEntryValue } from "../policy/coverage.ts";
 import type { EntryValue, ListName, NewEntry } from "../policy/policy.ts";
+import { formatRoute, type RouteTexts } from "../policy/route-fields.ts";
+import type { RouteRule } from "../policy/route-rule.ts";
 
 /** A sealed password in CL: PASSWORD('{sealed}…'). What follows is for the key of one data directory only. */
 export const SEALED_PREFIX = "{sealed}";
@@ -39,7 +41,31 @@ export function formatEntryParameters(list: ListName, value: EntryValue): string
         `TYPE(${list}) HOSTNAME(${quote(value.host)}) USERNAME(${quote(value.user)}) ` +
         `PASSWORD(${quote(SEALED_PREFIX + value.sealedPassword)})`
       );
+    case "route":
+      return `${formatRouteName(value.route)}${formatRouteTexts(formatRoute(value.route))}`;
   }
+}
+
+export function formatRouteName(route: RouteRule): string {
+  return `RTE(${/^[A-Z][A-Z0-9_.]*$/.test(route.name) ? route.name : quote(route.name)})`;
+}
+
+/** ` RCPDMN('partner.example') RLYHOST(('smtp.partner.example:25' 10))`: every field that is there, with a blank before it. */
+export function formatRouteTexts(texts: RouteTexts): string {
+  return Object.entries(texts)
+    .map(([field, values]) => ` ${field}(${values.map(field === "RLYHOST" ? formatShare : formatAtom).join(" ")})`)
+    .join("");
+}
+
+/** `('smtp.example.net:587' 10)`; the host alone where its share is not said. */
+function formatShare(text: string): string {
+  const [host = "", share] = text.split(" ");
+  return share === undefined ? formatAtom(host) : `(${quote(host)} ${share})`;
+}
+
+/** Numbers and special values stand without apostrophes. */
+function formatAtom(text: string): string {
+  return /^(\d+|\*[A-Z0-9]+)$/.test(text) ? text : quote(text);
 }
 
 /** IBM i has a list of its own for each family; *NEAR alone has one. */
@@ -62,7 +88,8 @@ function formatNetworkParameters(list: ListName, network: Network): string {
 /** The command that adds the entry again. */
 export function formatAddCommand(entry: NewEntry): string {
   const text = entry.text === "" ? "" : ` TEXT(${quote(entry.text)})`;
-  return `ADDSMTPLE ${formatEntryParameters(entry.list, entry.value)}${text}${formatExpiry(entry.expiresAt)}`;
+  const command = entry.list === "*ROUTE" ? "ADDSMTPRTE" : "ADDSMTPLE";
+  return `${command} ${formatEntryParameters(entry.list, entry.value)}${text}${formatExpiry(entry.expiresAt)}`;
 }
 
 function formatExpiry(expiresAt: Instant | null): string {

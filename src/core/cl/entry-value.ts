@@ -1,3 +1,4 @@
+import { AssertionFault } from "../base/assert.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Instant } from "../base/time.ts";
 import { parseDomain, type Domain, type DomainFault } from "../mail/domain.ts";
@@ -81,6 +82,8 @@ export function readEntryValue(args: Arguments, sealing: Sealing | null): Read<E
     }
     case "*HOSTAUTH":
       return hostCredentials(args, sealing);
+    case "*ROUTE":
+      throw new AssertionFault("no list command takes TYPE(*ROUTE)");
   }
 }
 
@@ -332,6 +335,8 @@ export function readChangedValue(args: Arguments, present: EntryValue, sealing: 
         sealedPassword: sealed.value,
       });
     }
+    case "route":
+      return err([{ id: "SMR0152", with: [present.route.name], at: args.at("ENTRY") }]);
   }
 }
 

@@ -1,7 +1,17 @@
 import type { Attributes, EntryValue, ListName, NewEntry } from "../policy/policy.ts";
+import { defaultText, formatRoute, ROUTE_FIELDS, type RouteTexts } from "../policy/route-fields.ts";
+import type { RouteRule } from "../policy/route-rule.ts";
 import { changedAttributes, formatAttributes } from "./attribute-values.ts";
 import { compareEntries, sortEntries } from "./entry-order.ts";
-import { formatAddCommand, formatEntryParameters, formatExactInstant, quote, SEALED_PREFIX } from "./entry-text.ts";
+import {
+  formatAddCommand,
+  formatEntryParameters,
+  formatExactInstant,
+  formatRouteName,
+  formatRouteTexts,
+  quote,
+  SEALED_PREFIX,
+} from "./entry-text.ts";
 
 interface WholePolicy {
   readonly attributes: Attributes;
@@ -28,12 +38,17 @@ export function* diffPolicy(before: WholePolicy, after: WholePolicy): Generator<
       next++;
       if (order === 0) {
         const changes = entryChanges(entry, other);
-        if (changes !== "") changed.push(`CHGSMTPLE ${formatEntryName(entry.list, entry.value)}${changes}`);
+        if (changes !== "")
+          changed.push(
+            `${entry.list === "*ROUTE" ? "CHGSMTPRTE" : "CHGSMTPLE"} ${formatEntryName(entry.list, entry.value)}${changes}`,
+          );
         break;
       }
       added.push(other);
     }
-    yield order === 0 ? undefined : `RMVSMTPLE ${formatEntryName(entry.list, entry.value)}`;
+    yield order === 0
+      ? undefined
+      : `${entry.list === "*ROUTE" ? "RMVSMTPRTE" : "RMVSMTPLE"} ${formatEntryName(entry.list, entry.value)}`;
   }
   yield* changed;
   for (const entry of added) yield formatAddCommand(entry);
@@ -52,7 +67,7 @@ function* sorted(entries: Iterable<NewEntry>): Generator<undefined, readonly New
 /** The parameters that name an entry; those of *HOSTAUTH without its secret. */
 function formatEntryName(list: ListName, value: EntryValue): string {
   if (value.kind === "host-credentials") return `TYPE(${list}) HOSTNAME(${quote(value.host)})`;
-  return formatEntryParameters(list, value);
+  return value.kind === "route" ? formatRouteName(value.route) : formatEntryParameters(list, value);
 }
 
 function entryChanges(before: NewEntry, after: NewEntry): string {
@@ -63,9 +78,19 @@ function entryChanges(before: NewEntry, after: NewEntry): string {
       changes += ` PASSWORD(${quote(SEALED_PREFIX + after.value.sealedPassword)})`;
     }
   }
+  if (before.value.kind === "route" && after.value.kind === "route") {
+    changes += formatRouteTexts(changedTexts(before.value.route, after.value.route));
+  }
   if (before.text !== after.text) changes += ` TEXT(${after.text === "" ? "*BLANK" : quote(after.text)})`;
   if (before.expiresAt !== after.expiresAt) {
     changes += ` EXPDATE(${after.expiresAt === null ? "*NONE" : quote(formatExactInstant(after.expiresAt))})`;
   }
   return changes;
+}
+
+/** The fields in which `after` differs, in the order of the command; what is as by default again is said too. */
+function changedTexts(before: RouteRule, after: RouteRule): RouteTexts {
+  const [old, wanted] = [formatRoute(before), formatRoute(after)];
+  const fields = ROUTE_FIELDS.filter((field) => old[field]?.join() !== wanted[field]?.join());
+  return Object.fromEntries(fields.map((field) => [field, wanted[field] ?? defaultText(field)]));
 }

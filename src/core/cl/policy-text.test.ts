@@ -5,6 +5,7 @@ import { finish } from "../base/steps.ts";
 import { parseDomain, type Domain } from "../mail/domain.ts";
 import { ipv4, normaliseIpv6, type IpAddress } from "../mail/ip.ts";
 import { networkOf } from "../mail/network.ts";
+import { routeRule } from "../../../tests/policy/route-arbitrary.ts";
 import {
   DEFAULT_ATTRIBUTES,
   type Attributes,
@@ -16,6 +17,12 @@ import { valueKey } from "../policy/coverage.ts";
 import { sortEntries } from "./entry-order.ts";
 import { diffPolicy } from "./policy-diff.ts";
 import { formatPolicy, parsePolicy } from "./policy-text.ts";
+import { readChangedRoute } from "./route-value.ts";
+import { splitSource } from "./source.ts";
+import type { Arguments } from "./arguments.ts";
+import { readCommand } from "./command.ts";
+import type { RouteRule } from "../policy/route-rule.ts";
+import { ok } from "../base/result.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
 
@@ -79,12 +86,14 @@ function value(list: ListName): fc.Arbitrary<EntryValue> {
           user,
           sealedPassword: `sealed:${secret}`,
         }));
+    case "*ROUTE":
+      return routeRule.map((route) => ({ kind: "route", route }));
   }
 }
 
 const expiry = fc.option(fc.integer({ min: 0, max: Date.UTC(2100, 0) }));
 const entry: fc.Arbitrary<NewEntry> = fc
-  .constantFrom<ListName[]>("*ACCEPT", "*REJECT", "*NEAR", "*DOMAIN", "*SVRBIND", "*CLTBIND", "*HOSTAUTH")
+  .constantFrom<ListName[]>("*ACCEPT", "*REJECT", "*NEAR", "*DOMAIN", "*SVRBIND", "*CLTBIND", "*HOSTAUTH", "*ROUTE")
   .chain((list) => fc.record({ list: fc.constant(list), value: value(list), text, expiresAt: expiry }, PLAIN));
 const entries = fc.uniqueArray(entry, {
   maxLength: 12,
@@ -160,14 +169,43 @@ test("diffPolicy() is empty for the same policy and names each side's own entrie
       const lines = diff({ attributes: wanted, entries: before }, { attributes: wanted, entries: after });
       const kept = new Set(after.map(({ list, value: each }) => `${list} ${valueKey(each)}`));
       const gone = before.filter(({ list, value: each }) => !kept.has(`${list} ${valueKey(each)}`));
-      assert.equal(lines.filter((line) => line.startsWith("RMVSMTPLE")).length, gone.length);
+      assert.equal(lines.filter((line) => /^RMVSMTP(LE|RTE) /.test(line)).length, gone.length);
       assert.equal(
-        lines.filter((line) => line.startsWith("ADDSMTPLE")).length,
+        lines.filter((line) => /^ADDSMTP(LE|RTE) /.test(line)).length,
         after.length - (before.length - gone.length),
       );
     }),
   );
 });
+
+test("diffPolicy() of a changed route is a CHGSMTPRTE that makes the new one of the old one", () => {
+  fc.assert(
+    fc.property(routeRule, routeRule, (old, other) => {
+      const wanted: RouteRule = { ...other, name: old.name };
+      const [line, ...more] = diff(
+        { attributes: DEFAULT_ATTRIBUTES, entries: [routeEntry(old)] },
+        {
+          attributes: DEFAULT_ATTRIBUTES,
+          entries: [routeEntry(wanted)],
+        },
+      );
+      assert.deepEqual(more, []);
+      const changed = line === undefined ? ok(old) : readChangedRoute(argumentsOf(line), old);
+      assert.deepEqual(changed.ok ? changed.value : changed.error, wanted, line);
+    }),
+  );
+});
+
+function routeEntry(route: RouteRule): NewEntry {
+  return { list: "*ROUTE", value: { kind: "route", route }, text: "", expiresAt: null };
+}
+
+function argumentsOf(line: string): Arguments {
+  const [source] = splitSource(line);
+  const read = source && readCommand(source);
+  assert.ok(read?.ok && read.value.kind === "command", line);
+  return read.value.arguments;
+}
 
 // --- examples ---------------------------------------------------------------------------------------------------------
 

@@ -14,12 +14,13 @@ import { readCommand } from "./command.ts";
 import { compareEntries, sortEntries } from "./entry-order.ts";
 import { formatAddCommand } from "./entry-text.ts";
 import { readNewEntry, type Sealing } from "./entry-value.ts";
+import { readNewRoute } from "./route-value.ts";
 import { message, type Diagnostic, type Message } from "./messages.ts";
 import { placeOf, splitSource, type Place, type SourceCommand } from "./source.ts";
 
 /**
  * The lines of a policy as a file: CHGSMTPA for what is not as in a new policy (ALWRLY always), one attribute a line, then ADDSMTPLE
- * for each entry. The order is stable, so that a file changes only where the policy did. `all` writes every attribute. An `undefined`
+ * or ADDSMTPRTE for each entry. The order is stable, so that a file changes only where the policy did. `all` writes every attribute. An `undefined`
  * between them is a step without a line, so that whoever asks can pause.
  */
 export function* formatPolicy(
@@ -59,7 +60,7 @@ export interface ParsedPolicy {
 const FAULTS_MAX = 100;
 
 /**
- * Reads a policy file: CHGSMTPA and ADDSMTPLE commands. What it does not name has the value of a new policy. `now` is for EXPDATE with a
+ * Reads a policy file: CHGSMTPA, ADDSMTPLE and ADDSMTPRTE commands. What it does not name has the value of a new policy. `now` is for EXPDATE with a
  * duration. Without `sealing` a password in clear is a fault.
  */
 export function parsePolicy(
@@ -104,11 +105,14 @@ class PolicyReader {
     const command = readCommand(source);
     if (!command.ok) {
       for (const diagnostic of command.error.diagnostics) this.#fault(source, diagnostic);
-    } else if (command.value.kind === "prompt" || !["CHGSMTPA", "ADDSMTPLE"].includes(command.value.definition.name)) {
+    } else if (
+      command.value.kind === "prompt" ||
+      !["CHGSMTPA", "ADDSMTPLE", "ADDSMTPRTE"].includes(command.value.definition.name)
+    ) {
       this.#fault(source, { id: "SMR0702", with: [command.value.definition.name] });
     } else {
       const args = command.value.arguments;
-      if (args.is("CONFIRM", "*YES")) this.#confirmed = true;
+      if (args.given("CONFIRM") && args.is("CONFIRM", "*YES")) this.#confirmed = true;
       const faults = args.definition.name === "CHGSMTPA" ? this.#setAttributes(source, args) : this.#add(source, args);
       for (const diagnostic of faults) this.#fault(source, diagnostic);
     }
@@ -139,7 +143,8 @@ class PolicyReader {
   }
 
   #add(source: SourceCommand, args: Parameters<typeof readNewEntry>[0]): readonly Diagnostic[] {
-    const read = readNewEntry(args, this.#now, this.#sealing);
+    const isRoute = args.definition.name === "ADDSMTPRTE";
+    const read = isRoute ? readNewRoute(args, this.#now) : readNewEntry(args, this.#now, this.#sealing);
     if (!read.ok) return read.error;
     this.#entries.push(read.value);
     this.#lines.push(placeOf(source, 0).line);

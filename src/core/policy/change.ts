@@ -10,7 +10,6 @@ import {
   otherKey,
   type PolicyParts,
 } from "./compile.ts";
-import { valueKey } from "./coverage.ts";
 import {
   asNewEntry,
   type Attributes,
@@ -21,6 +20,7 @@ import {
   type NewEntry,
   type PolicyChange,
 } from "./policy.ts";
+import { encodeValue } from "./record-json.ts";
 
 /** Why a change cannot be made. */
 export type ChangeFault =
@@ -79,6 +79,7 @@ const VALUE_KINDS: Readonly<Record<ListName, readonly EntryValue["kind"][]>> = {
   "*SVRBIND": ["address"],
   "*CLTBIND": ["address"],
   "*HOSTAUTH": ["host-credentials"],
+  "*ROUTE": ["route"],
 };
 
 function next(policy: CompiledPolicy, parts: Partial<PolicyParts>, entry: Entry | null): Result<Changed, never> {
@@ -159,8 +160,7 @@ function changeEntry(
 }
 
 function sameValue(a: EntryValue, b: EntryValue): boolean {
-  if (a.kind === "host-credentials" || b.kind === "host-credentials") return JSON.stringify(a) === JSON.stringify(b);
-  return valueKey(a) === valueKey(b);
+  return JSON.stringify(encodeValue(a)) === JSON.stringify(encodeValue(b));
 }
 
 function partsOf(policy: CompiledPolicy): PolicyParts {

@@ -2,13 +2,14 @@ import { counted } from "../base/count.ts";
 import { formatIpAddress } from "../mail/ip.ts";
 import { addressCount, formatNetwork, lastAddress, type Network } from "../mail/network.ts";
 import type { EntryId, EntryValue } from "./policy.ts";
+import { describeRoute } from "./route-words.ts";
 
 /** `E17`. */
 export function formatEntryId(id: EntryId): string {
   return `E${id}`;
 }
 
-/** An entry's value as people read it: `10.100.1.0/24`, `partner.example`, `.partner.example`, `example.com at 192.0.2.1`. */
+/** An entry's value as people read it: `10.100.1.0/24`, `partner.example`, `.partner.example`, `example.com at 192.0.2.1`; a route by its name. */
 export function formatEntryValue(value: EntryValue): string {
   switch (value.kind) {
     case "network":
@@ -21,6 +22,8 @@ export function formatEntryValue(value: EntryValue): string {
       return formatIpAddress(value.address);
     case "host-credentials":
       return `${value.host} as ${value.user}`;
+    case "route":
+      return value.route.name;
   }
 }
 
@@ -55,5 +58,7 @@ export function describeCoverage(value: EntryValue): string {
       return "Covers 1 address of this machine.";
     case "host-credentials":
       return `The password is kept sealed and sent to ${value.host} in TLS sessions only.`;
+    case "route":
+      return describeRoute(value.route);
   }
 }

@@ -39,10 +39,10 @@ export function allStrings(page: EntryPage): string[] {
   return Array.from({ length: stringCount(page) }, (_, place) => stringAt(page, place));
 }
 
-/** The mark of a row: slot (8 bits), list (3), kind (2), prefix (8). */
+/** The mark of a row: slot (8 bits), list (5), kind (2), prefix (8). */
 const LIST_SHIFT = 8;
-const KIND_SHIFT = 11;
-const PREFIX_SHIFT = 13;
+const KIND_SHIFT = 13;
+const PREFIX_SHIFT = 15;
 const KIND_IPV4 = 0;
 const KIND_IPV6 = 1;
 const KIND_OTHER = 2;
@@ -83,7 +83,7 @@ export function entryAt(page: EntryPage, row: number, id: EntryId): Entry {
   const texts = page.words[at + 1]!;
   return {
     id,
-    list: LIST_NAMES[(page.words[at]! >>> LIST_SHIFT) & 7]!,
+    list: LIST_NAMES[(page.words[at]! >>> LIST_SHIFT) & 31]!,
     value: valueAt(page, at),
     text: stringAt(page, texts >>> 16),
     addedBy: stringAt(page, texts & 0xffff),

@@ -2,12 +2,13 @@ import type { Instant } from "../base/time.ts";
 import type { Domain } from "../mail/domain.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import type { Network } from "../mail/network.ts";
+import type { RouteRule } from "./route-rule.ts";
 
 /** CHGSMTPA ALWRLY: whether, and for whom, mail is relayed. */
 export type AllowRelay = "*NONE" | "*ALL" | "*LIST" | "*NEAR" | "*BOTH";
 
-/** The lists of ADDSMTPLE. The IPv6 spellings (*ACCEPTIP6 …) are CL names of the same lists. */
-export type ListName = "*ACCEPT" | "*REJECT" | "*NEAR" | "*DOMAIN" | "*SVRBIND" | "*CLTBIND" | "*HOSTAUTH";
+/** The lists of ADDSMTPLE, and *ROUTE of ADDSMTPRTE. The IPv6 spellings (*ACCEPTIP6 …) are CL names of the same lists. */
+export type ListName = "*ACCEPT" | "*REJECT" | "*NEAR" | "*DOMAIN" | "*SVRBIND" | "*CLTBIND" | "*HOSTAUTH" | "*ROUTE";
 
 export const LIST_NAMES: readonly ListName[] = [
   "*ACCEPT",
@@ -17,6 +18,7 @@ export const LIST_NAMES: readonly ListName[] = [
   "*SVRBIND",
   "*CLTBIND",
   "*HOSTAUTH",
+  "*ROUTE",
 ];
 
 /** A positive integer that is never used again: an entry keeps it through CHGSMTPLE. Shown as `E17`. */
@@ -26,7 +28,7 @@ export type EntryId = number;
  * What an entry is about. `network`: *ACCEPT, *REJECT, *NEAR. `domain`: *NEAR; with `subdomains` (written with a leading dot)
  * it covers the subdomains and not the name itself. `interface-domain`: *DOMAIN, local where the session came in at `address`
  * (or anywhere, when IFCDMN is *NO). `address`: *SVRBIND, *CLTBIND. `host-credentials`: *HOSTAUTH; the password is sealed
- * with the key of the data directory and never printed.
+ * with the key of the data directory and never printed. `route`: *ROUTE.
  */
 export type EntryValue =
   | { readonly kind: "network"; readonly network: Network }
@@ -38,7 +40,8 @@ export type EntryValue =
       readonly host: string;
       readonly user: string;
       readonly sealedPassword: string;
-    };
+    }
+  | { readonly kind: "route"; readonly route: RouteRule };
 
 export interface Entry {
   readonly id: EntryId;

@@ -12,6 +12,7 @@ import {
   type NewEntry,
   type PolicyChange,
 } from "./policy.ts";
+import { formatRoute, parseRoute, ROUTE_FIELDS, type RouteField, type RouteTexts } from "./route-fields.ts";
 
 export function encodePolicyChange(change: PolicyChange): string {
   switch (change.kind) {
@@ -187,6 +188,14 @@ export function encodeValue(value: EntryValue): EncodedValue {
       return ["address", formatIpAddress(value.address)];
     case "host-credentials":
       return ["host-credentials", value.host, value.user, value.sealedPassword];
+    case "route": {
+      const fields = Object.entries(formatRoute(value.route));
+      return [
+        "route",
+        value.route.name,
+        ...fields.flatMap(([field, texts]) => texts.map((text) => `${field}=${text}`)),
+      ];
+    }
   }
 }
 
@@ -207,9 +216,23 @@ export function decodeValue(json: unknown): EntryValue {
       return { kind, address: valueOf(parseIpAddress(first), first) };
     case "host-credentials":
       return { kind, host: first, user: second ?? "", sealedPassword: third ?? "" };
+    case "route":
+      return { kind, route: valueOf(parseRoute(first, routeTexts(texts.slice(1))), first) };
     default:
       throw new DecodingFault(`value kind ${JSON.stringify(kind)} is not known`);
   }
+}
+
+/** `RCPDMN=partner.example`: a field with one of its texts. */
+function routeTexts(pairs: readonly string[]): RouteTexts {
+  const texts: Partial<Record<RouteField, string[]>> = {};
+  for (const pair of pairs) {
+    const end = pair.indexOf("=");
+    const field = ROUTE_FIELDS.find((name) => name === pair.slice(0, end));
+    if (field === undefined) throw new DecodingFault(`field ${JSON.stringify(pair)} of a route is not known`);
+    (texts[field] ??= []).push(pair.slice(end + 1));
+  }
+  return texts;
 }
 
 function valueOf<T>(parsed: Result<T, unknown>, text: string): T {

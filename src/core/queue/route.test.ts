@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../adapters/memory/random.ts";
 import type { Domain } from "../mail/domain.ts";
+import { formatHostPort, parseHostPort } from "../mail/host-port.ts";
 import { parseIpAddress, type IpAddress } from "../mail/ip.ts";
 import type { MailboxHost } from "../mail/mailbox.ts";
 import {
-  formatHostPort,
   isUnusable,
   orderExchanges,
-  parseHostPort,
   parseRouteKey,
   routeOf,
   serversOf,

@@ -1,39 +1,13 @@
 import { err, ok, type Result } from "../base/result.ts";
 import type { Random } from "../base/time.ts";
-import { parseDomain, type Domain } from "../mail/domain.ts";
-import { formatIpAddress, parseIpAddress, sameAddress, type IpAddress } from "../mail/ip.ts";
+import type { Domain } from "../mail/domain.ts";
+import { formatHostPort, parseHostPort, SMTP_PORT, type HostPort } from "../mail/host-port.ts";
+import { parseIpAddress, sameAddress, type IpAddress } from "../mail/ip.ts";
 import { formatMailboxHost, type MailboxHost } from "../mail/mailbox.ts";
 import { reply, type Reply } from "../mail/reply.ts";
 
-/** A next hop that an operator named: `smtp.example.net:587`. */
-export interface HostPort {
-  /** A domain, or an address as text without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
-
-export const SMTP_PORT = 25;
 /** TLS from the first octet (RFC 8314 §3.3). */
 export const SUBMISSIONS_PORT = 465;
-
-/** `host`, `host:port`, `192.0.2.1:25`, `[2001:db8::1]:25`; square brackets around an address are allowed. Port 25 where none stands. */
-export function parseHostPort(text: string): Result<HostPort, "host" | "port"> {
-  const parts = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text);
-  if (!parts) return err(/:\d*$/.test(text) && !text.includes("[") ? "port" : "host");
-  const port = parts[3] === undefined ? SMTP_PORT : Number(parts[3]);
-  if (port < 1 || port > 65_535) return err("port");
-  const literal = parts[1] ?? parts[2] ?? "";
-  const address = parseIpAddress(literal.replace(/^IPv6:/i, ""));
-  if (address.ok) return ok({ host: formatIpAddress(address.value), port });
-  if (parts[1] !== undefined) return err("host");
-  // One label alone is a host of the local network, as in /etc/hosts.
-  const domain = parseDomain(literal);
-  return domain.ok ? ok({ host: domain.value, port }) : err("host");
-}
-
-export function formatHostPort(target: HostPort): string {
-  return target.host.includes(":") ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
-}
 
 /** What routing needs to know: `[delivery]` of the configuration and the attributes of the policy of this moment. */
 export interface RoutingRules {

@@ -5,6 +5,7 @@ import { displayChanges, exportPolicyText, undoChange } from "./history.ts";
 import { displayDecision, displayJournal } from "./journal.ts";
 import { addEntry, changeListEntry, removeEntry, workWithEntries } from "./list-entries.ts";
 import { holdMessages, releaseMessages, removeMessages, retryMessages, workWithMessages } from "./queue.ts";
+import { addRoute, changeRoute, removeRoute, workWithRoutes } from "./routes.ts";
 import { sendDistribution, sendMail } from "./send.ts";
 import { endServer, startServer, workWithJobs } from "./server.ts";
 
@@ -14,6 +15,10 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   CHGSMTPLE: changeListEntry,
   RMVSMTPLE: removeEntry,
   WRKSMTPLE: workWithEntries,
+  ADDSMTPRTE: addRoute,
+  CHGSMTPRTE: changeRoute,
+  RMVSMTPRTE: removeRoute,
+  WRKSMTPRTE: workWithRoutes,
   CHGSMTPA: changeAttributes,
   DSPSMTPA: displayAttributes,
   DSPSMTPCHG: displayChanges,

@@ -97,14 +97,15 @@ async function notFound({ operations }: CommandContext, wanted: EntryValue, list
   return answer([message("SMR0111", name, list, help)]);
 }
 
-async function changeEntry(
+/** Makes the change and says what it means: for the commands of lists and of routes. */
+export async function changeEntry(
   context: CommandContext,
   args: Arguments,
   change: PolicyChange,
   id: "SMR0101" | "SMR0102" | "SMR0103",
 ): Promise<Answer> {
   const { operations, by, text } = context;
-  const confirmed = args.is("CONFIRM", "*YES");
+  const confirmed = args.given("CONFIRM") && args.is("CONFIRM", "*YES");
   const changed = await operations.policy.change({ change, command: text, by, confirmed });
   if (!changed.ok)
     return answer([refusalMessage(changed.error, args.given("ENTRY") ? (args.text("ENTRY") ?? "") : "")]);
@@ -136,7 +137,7 @@ function describeRemoval(wider: Entry | null, { value }: Entry): string {
 export const workWithEntries: Handler = async (context, args) => {
   const { policy } = context.operations;
   const wanted = args.plains("TYPE").length > 0 ? [] : args.rows("TYPE").map((row) => row[0]?.text ?? "");
-  const lists = LIST_NAMES.filter((list) => wanted.includes("*ALL") || wanted.includes(list));
+  const lists = LIST_NAMES.filter((list) => list !== "*ROUTE" && (wanted.includes("*ALL") || wanted.includes(list)));
   const findings = groupFindings(await policy.analyse());
   const { operations } = context;
   const value: Json[] = [];

@@ -1,8 +1,18 @@
-import { choiceList, characters, oneOf, type CommandDefinition, type Choice, type Parameter } from "../definition.ts";
+import {
+  choiceList,
+  characters,
+  choicesOf,
+  oneOf,
+  type CommandDefinition,
+  type Choice,
+  type Parameter,
+} from "../definition.ts";
 
 const NO_FILTER =
   "Content is not filtered here: filter at the next hop, or refuse by client (*REJECT) and by recipient domain.";
 const NO_ETRN = "The queue is retried by itself; RTYSMTPEMM retries it now.";
+
+const SAME: Choice = { value: "*SAME", meaning: "Not changed" };
 
 /** The lists by their IBM i names. The IPv6 spellings name the same lists. */
 const TYPES: readonly Choice[] = [
@@ -27,6 +37,7 @@ const TYPES: readonly Choice[] = [
     elsewhere: NO_FILTER,
   })),
   { value: "*ETRNSVR", meaning: "", elsewhere: NO_ETRN },
+  { value: "*ROUTE", meaning: "", elsewhere: "Use ADDSMTPRTE, CHGSMTPRTE, RMVSMTPRTE and WRKSMTPRTE." },
 ];
 
 const IPV4_TYPES = ["*ACCEPT", "*REJECT", "*NEAR", "*DOMAIN", "*SVRBIND", "*CLTBIND"];
@@ -98,7 +109,7 @@ const PASSWORD: Parameter = {
   secret: true,
 };
 
-const TEXT: Parameter = {
+export const TEXT: Parameter = {
   keyword: "TEXT",
   prompt: "Text 'description'",
   help: "Why the entry is there.",
@@ -112,7 +123,7 @@ const TEXT: Parameter = {
   default: "*BLANK",
 };
 
-const EXPDATE: Parameter = {
+export const EXPDATE: Parameter = {
   keyword: "EXPDATE",
   prompt: "Expiration date",
   help: "From then on the entry matches nothing: a date ('2027-01-31', from 00:00 UTC), a time ('2027-01-31T18:00Z'), or a duration from now (*12H, *30D, *4W).",
@@ -203,11 +214,12 @@ export const CHGSMTPLE: CommandDefinition = {
 };
 
 /** The parameter with *SAME as its default: what is not said stays. */
-function same(parameter: Parameter): Parameter {
-  const { shape } = parameter;
-  if (shape.kind !== "text") return parameter;
-  const choices = [{ value: "*SAME", meaning: "Not changed" }, ...(shape.choices ?? [])];
-  return { ...parameter, shape: { ...shape, choices }, default: "*SAME" };
+export function same(parameter: Parameter): Parameter {
+  const { shape, singles } = parameter;
+  if (shape.kind === "elements" || singles !== undefined) {
+    return { ...parameter, singles: [SAME, ...(singles ?? [])], default: SAME.value };
+  }
+  return { ...parameter, shape: { ...shape, choices: [SAME, ...choicesOf(shape)] }, default: SAME.value };
 }
 
 export const OUTPUT: Parameter = {

@@ -174,6 +174,23 @@ export const POLICY = {
     text: "&1 about entries: WRKSMTPLE OUTPUT(*PRINT) shows them.",
     cause: "An answer names the first hundred entries with something odd about them.",
   },
+  SMR0150: {
+    severity: 40,
+    text: "There is no route &1. &2",
+    cause: "CHGSMTPRTE and RMVSMTPRTE name a route that the policy has.",
+    recovery: "WRKSMTPRTE OUTPUT(*PRINT) shows every route.",
+  },
+  SMR0151: {
+    severity: 30,
+    text: "&1 is not valid for &2. &3",
+    cause: "The route would not hold.",
+  },
+  SMR0152: {
+    severity: 40,
+    text: "Route &1 is changed with CHGSMTPRTE. Nothing was changed.",
+    cause: "CHGSMTPLE changes text and end of a route, nothing else of it.",
+    recovery: "Use CHGSMTPRTE RTE(&1).",
+  },
   SMR0140: {
     severity: 0,
     text: "&1 shown.",
@@ -215,7 +232,7 @@ export const POLICY = {
   },
   SMR0702: {
     severity: 30,
-    text: "&1 does not belong in a policy file. Only CHGSMTPA and ADDSMTPLE do.",
+    text: "&1 does not belong in a policy file. Only CHGSMTPA, ADDSMTPLE and ADDSMTPRTE do.",
     cause: "A policy file says what the policy is, not what is to be done.",
   },
   SMR0703: {

@@ -1,0 +1,108 @@
+import type { Json } from "../../core/base/json.ts";
+import { counted, formatCount } from "../../core/base/count.ts";
+import { nearest } from "../../core/base/nearest.ts";
+import { printable } from "../../core/base/printable.ts";
+import { err, ok, type Result } from "../../core/base/result.ts";
+import { formatInstant } from "../../core/base/time.ts";
+import type { Arguments } from "../../core/cl/arguments.ts";
+import { readExpiry } from "../../core/cl/entry-value.ts";
+import { cut, PAGE_COLUMNS, pageHeading, wrap } from "../../core/cl/layout.ts";
+import { message } from "../../core/cl/messages.ts";
+import { changesRoute, readChangedRoute, readNewRoute } from "../../core/cl/route-value.ts";
+import { formatEntryId } from "../../core/policy/coverage.ts";
+import type { Entry } from "../../core/policy/policy.ts";
+import { formatRoute } from "../../core/policy/route-fields.ts";
+import { DEFAULT_ROUTE, type RouteRule } from "../../core/policy/route-rule.ts";
+import { describeRoute } from "../../core/policy/route-words.ts";
+import { answer, faultsOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
+import { changeEntry, entryJson } from "./list-entries.ts";
+
+export const addRoute: Handler = async (context, args) => {
+  const entry = readNewRoute(args, context.now);
+  if (!entry.ok) return faultsOf(entry.error);
+  return changeEntry(context, args, { kind: "add-entry", entry: entry.value }, "SMR0101");
+};
+
+export const removeRoute: Handler = async (context, args) => {
+  const found = findRoute(context, args);
+  if (!found.ok) return found.error;
+  return changeEntry(context, args, { kind: "remove-entry", id: found.value.entry.id }, "SMR0102");
+};
+
+export const changeRoute: Handler = async (context, args) => {
+  const found = findRoute(context, args);
+  if (!found.ok) return found.error;
+  const { entry, route } = found.value;
+  const expiry = readExpiry(args, context.now);
+  if (!expiry.ok && !args.is("EXPDATE", "*SAME")) return faultsOf(expiry.error);
+  const changed = changesRoute(args) ? readChangedRoute(args, route) : null;
+  if (changed && !changed.ok) return faultsOf(changed.error);
+  const change = {
+    kind: "change-entry",
+    id: entry.id,
+    ...(changed ? { value: { kind: "route", route: changed.value } as const } : {}),
+    ...(args.is("TEXT", "*SAME") ? {} : { text: args.plain("TEXT") ?? "" }),
+    ...(args.is("EXPDATE", "*SAME") || !expiry.ok ? {} : { expiresAt: expiry.value }),
+  } as const;
+  return changeEntry(context, args, change, "SMR0103");
+};
+
+interface RouteEntry {
+  readonly entry: Entry;
+  readonly route: RouteRule;
+}
+
+function findRoute({ operations }: CommandContext, args: Arguments): Result<RouteEntry, Answer> {
+  const name = args.text("RTE")?.toUpperCase() ?? "";
+  const entry = operations.policy.find("*ROUTE", { kind: "route", route: { ...DEFAULT_ROUTE, name } });
+  if (entry?.value.kind === "route") return ok({ entry, route: entry.value.route });
+  const near = nearest(
+    name,
+    routesOf(operations.policy.walk("*ROUTE")).map(({ route }) => route.name),
+  );
+  return err(answer([message("SMR0150", name, near === null ? "" : `Did you mean ${near}?`)]));
+}
+
+function routesOf(entries: Iterable<Entry>): readonly RouteEntry[] {
+  const routes: RouteEntry[] = [];
+  for (const entry of entries) if (entry.value.kind === "route") routes.push({ entry, route: entry.value.route });
+  return routes;
+}
+
+// --- WRKSMTPRTE -------------------------------------------------------------------------------------------------------
+
+export const workWithRoutes: Handler = async (context) => {
+  const { policy, server } = context.operations;
+  const routes = routesOf(policy.walk("*ROUTE"));
+  const title = pageHeading("Work with SMTP Routes", server.status().hostname, context.now);
+  const output = [title, ...routes.map((each) => printRoute(context, each))].join("\n\n");
+  const value = routes.map((each) => routeRow(context, each));
+  return answer([message("SMR0140", counted(routes.length, "route"))], output, value);
+};
+
+function printRoute(context: CommandContext, { entry, route }: RouteEntry): string {
+  const use = context.operations.policy.use(entry.id);
+  const used = use ? `${formatCount(use.hits)} times, last ${formatInstant(use.lastUsedAt)}` : "never";
+  const end =
+    entry.expiresAt === null
+      ? ""
+      : `; ${entry.expiresAt <= context.now ? "expired" : "ends"} ${formatInstant(entry.expiresAt)}`;
+  return [
+    cut(` ${formatEntryId(entry.id).padEnd(6)} ${route.name}`),
+    wrap(printable(describeRoute(route), 2_000), PAGE_COLUMNS, "        "),
+    cut(`        Used ${used}. Added by ${printable(entry.addedBy, 40)}, ${formatInstant(entry.addedAt)}${end}`),
+    ...(entry.text === "" ? [] : [`        Text: ${printable(entry.text, 110)}`]),
+  ].join("\n");
+}
+
+function routeRow(context: CommandContext, { entry, route }: RouteEntry): Json {
+  const use = context.operations.policy.use(entry.id);
+  return {
+    ...entryJson(entry),
+    fields: formatRoute(route) as Json,
+    expired: entry.expiresAt !== null && entry.expiresAt <= context.now,
+    hits: use?.hits ?? 0,
+    lastUsedAt: use ? formatInstant(use.lastUsedAt) : null,
+    lastClient: use?.lastClient ?? null,
+  };
+}
