@@ -1,7 +1,7 @@
 import type { Instant, Random } from "../core/base/time.ts";
 import { formatHostPort } from "../core/mail/host-port.ts";
 import { reply, replyClass, type Reply } from "../core/mail/reply.ts";
-import { DELAY_REPORT_MS, nextRetry, RETRY_MS_MIN, type Retry, type RetryPlan } from "../core/queue/backoff.ts";
+import { nextRetry, RETRY_MS_MIN, type Retry, type RetryPlan } from "../core/queue/backoff.ts";
 import type { ReportedOutcome } from "../core/queue/dsn.ts";
 import { isSettled, type Outcome } from "../core/queue/outcome.ts";
 import { parseRouteKey } from "../core/queue/route.ts";
@@ -134,7 +134,9 @@ export function outcomesOf(
   tried: Attempt,
   retry: Retry,
   now: Instant,
+  delayReportMs: number,
 ): AttemptOutcomes {
+  const warns = isFirstDelay(live, now, delayReportMs);
   const passed: Outcome[] = [];
   const failed: Outcome[] = [];
   const tell: ReportedOutcome[] = [];
@@ -152,21 +154,30 @@ export function outcomesOf(
     else {
       const outcome: Outcome = { kind: "deferred", ...base, retryAt: retry.at };
       passed.push(outcome);
-      if (isDelayed(live, recipient, now)) tell.push({ outcome, action: "delayed" });
+      if (warns) tell.push({ outcome, action: "delayed" });
     }
   }
+  if (tell.some(({ action }) => action === "delayed")) tell.push(...otherDelays(live, indices));
   return { passed, failed, tell };
 }
 
 const NO_REPLY: Reply = reply(451, "4.5.0", "The next hop did not answer for this recipient");
 
 /**
- * Whether this is the first attempt that ends after `DELAY_REPORT_MS` in the queue. The attempt before it stands in the spool, so
- * one warning is given, restarts or not.
+ * Whether this is the first attempt of the message that is deferred after `delayReportMs` in the queue. Those before it stand in the
+ * spool, so one warning is given for all recipients that wait, restarts or not.
  */
-function isDelayed(live: LiveMessage, recipient: number, now: Instant): boolean {
-  const due = live.acceptedAt + DELAY_REPORT_MS;
-  return now >= due && (live.outcomes[recipient]?.at ?? live.acceptedAt) < due;
+export function isFirstDelay(live: LiveMessage, now: Instant, delayReportMs: number): boolean {
+  const due = live.acceptedAt + delayReportMs;
+  return now >= due && live.outcomes.every((last) => last?.kind !== "deferred" || last.at < due);
+}
+
+/** The other recipients that wait, as their own last attempt left them. */
+function otherDelays(live: LiveMessage, indices: readonly number[]): ReportedOutcome[] {
+  const tried = new Set(indices);
+  return live.outcomes.flatMap((outcome) =>
+    outcome?.kind === "deferred" && !tried.has(outcome.recipient) ? [{ outcome, action: "delayed" as const }] : [],
+  );
 }
 
 /** Whether any recipient of the attempt is to be tried again. */

@@ -2,9 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { contentText, House, LATER, mailbox, NO_USER, OK, sentTo, started } from "../../tests/delivery/house.ts";
 import { MemorySpool } from "../adapters/memory/spool.ts";
+import { DEFAULT_LIMITS } from "../core/base/limits.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../core/base/time.ts";
 import { reply } from "../core/mail/reply.ts";
 import { DEFAULT_ATTRIBUTES } from "../core/policy/policy.ts";
+
+function reportsOf(house: House): string[] {
+  const reports = house.transport.sent.filter(({ message }) => message.envelope.reversePath === null);
+  return reports.map(({ message }) => contentText(message));
+}
 
 test("a fresh message is delivered from memory, once for each next hop, and leaves the spool", async () => {
   const house = await started();
@@ -99,6 +105,43 @@ test("retries follow RTYMIN, RTYHOUR and RTYDAY, warn once after four hours and 
   assert.match(reports()[1] ?? "", /Action: failed\r\nStatus: 4\.4\.7/);
   assert.equal((await house.spool.counts()).queued, 0);
   assert.ok(attempts() >= 25 && attempts() <= 31, `${attempts()} attempts`);
+});
+
+test("one warning tells of all recipients that wait, wherever they wait, and none follows", async () => {
+  const house = await started();
+  house.transport.answer = (recipient) => (recipient.endsWith("@inside.example") ? OK : LATER);
+  await house.accept([1, 2, 3, 4, 5].map((n) => `a@slow${n}.example`));
+  await house.pass(12 * HOUR_MS, 10 * MINUTE_MS);
+  const reports = reportsOf(house);
+  assert.equal(reports.length, 1);
+  for (let n = 1; n <= 5; n++)
+    assert.match(reports[0] ?? "", new RegExp(`Final-Recipient: rfc822; a@slow${n}\\.example`));
+});
+
+test("a sender that a stranger named gets few reports in an hour, and what is withheld is told and counted", async () => {
+  const house = await started();
+  house.transport.answer = (recipient) => (recipient.endsWith("@inside.example") ? OK : NO_USER);
+  for (let i = 0; i < 20; i++) await house.accept([`a${i}@one.example`]);
+  await house.settle();
+  assert.equal(reportsOf(house).length, DEFAULT_LIMITS.strangerReportsToAddress);
+  assert.equal((await house.deliverer.summary()).reportsWithheld, 20 - DEFAULT_LIMITS.strangerReportsToAddress);
+  assert.equal(house.outcomes.filter((line) => line.endsWith("failed")).length, 20);
+  assert.equal(house.operations.filter((text) => /withheld/.test(text)).length, 1);
+  assert.equal((await house.spool.counts()).queued, 0);
+  await house.pass(HOUR_MS);
+  await house.accept(["again@one.example"]);
+  await house.settle();
+  assert.equal(reportsOf(house).length, DEFAULT_LIMITS.strangerReportsToAddress + 1);
+});
+
+test("a report that cannot be delivered is told to the operator, and makes no other", async () => {
+  const house = await started();
+  house.transport.answer = () => NO_USER;
+  await house.accept(["a@one.example"]);
+  await house.settle();
+  assert.equal(reportsOf(house).length, 1);
+  assert.match(house.operations.join("\n"), /Our report Q\w+ is lost, sender@inside\.example .*No such user/);
+  assert.equal((await house.spool.counts()).queued, 0);
 });
 
 test("a next hop in trouble is probed while its messages wait, and others flow", async () => {

@@ -5,6 +5,7 @@ import type { Entry, ListName } from "../core/policy/policy.ts";
 import { RETRY_MS_MIN, type Retry } from "../core/queue/backoff.ts";
 import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
 import { isSettled } from "../core/queue/outcome.ts";
+import { ReportBudget } from "../core/queue/report-budget.ts";
 import type { Slot } from "../core/queue/item-table.ts";
 import { Schedule } from "../core/queue/schedule.ts";
 import {
@@ -71,6 +72,7 @@ export class Deliverer implements QueueOperations {
   readonly #waitingRoom: WaitingRoom;
   readonly #desk: QueueDesk;
   readonly #faults = new Faults();
+  readonly #reports: ReportBudget;
   readonly #recovery: Recovery;
   #timer: Timer | null = null;
   #timerAt: Instant = Infinity;
@@ -97,11 +99,14 @@ export class Deliverer implements QueueOperations {
     this.#nextHops = new NextHopFinder({ ...options, entries: (list) => policy.entries(list) });
     this.#ways = { ...options, nextHops: this.#nextHops, rewriter: new Rewriter(options) };
     this.#lives = new LiveMessages(spool, limits.queueMemoryOctets, (message) => this.#routing.keysOf(message));
+    this.#reports = new ReportBudget(limits);
     this.#settlement = new Settlement({
       clock,
       spool,
       recorder,
       report: options,
+      budget: this.#reports,
+      isLocal: (domain) => policy.compiled()?.isLocal(domain, null) ?? false,
       accept: (report) => this.accept(report),
       isQuiet: (id) => this.#schedule.isQuiet(id),
       // It may still wait for a way that it went no more.
@@ -112,7 +117,7 @@ export class Deliverer implements QueueOperations {
       lives: this.#lives,
       settlement: this.#settlement,
       clock,
-      queueAgeMs: limits.queueAgeMs,
+      limits,
     });
     this.#recovery = new Recovery({
       ...options,
@@ -129,6 +134,7 @@ export class Deliverer implements QueueOperations {
       note: (ids, become) => this.#noteOperator(ids, become),
       keysOf: (message) => this.#routing.keysOf(message),
       wake: () => this.#pump(),
+      reportsWithheld: () => this.#reports.withheld,
     });
     this.#routing.onChange = () => this.#onPolicyChange();
     this.#onPolicyChange();
@@ -366,7 +372,7 @@ export class Deliverer implements QueueOperations {
     const isInTime = begunAt < live.acceptedAt + context.queueAgeMs && now >= live.acceptedAt + context.queueAgeMs;
     const isKept = deferred && planned.kind === "expired" && (isInTime || this.#schedule.wantedOf(slot) === "hold");
     const retry: Retry = isKept ? { kind: "retry", at: now + RETRY_MS_MIN } : planned;
-    const outcomes = outcomesOf(live, indices, tried, retry, now);
+    const outcomes = outcomesOf(live, indices, tried, retry, now, this.#options.limits.delayReportMs);
     if (!deferred || retry.kind === "expired") {
       // Room at the next hop is free at once; a capture is done when the disk says so.
       if (key === CAPTURE_KEY) live.captured = true;

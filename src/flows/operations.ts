@@ -135,6 +135,8 @@ export interface QueueSummary {
   readonly captured: number;
   readonly oldestAt: Instant | null;
   readonly connectionsOut: number;
+  /** Reports that were not sent since the start: too many to one address or domain in an hour. */
+  readonly reportsWithheld: number;
 }
 
 /** Mail of programs on this machine: client 127.0.0.1, judged like any other. */

@@ -2,7 +2,15 @@ import type { Limits } from "../core/base/limits.ts";
 import type { Content } from "../core/mail/content.ts";
 import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
-import { composeReport, headerOf, joined, type ReportedOutcome } from "../core/queue/dsn.ts";
+import { isPrintableAscii } from "../core/mail/xtext.ts";
+import {
+  composeReport,
+  headerOf,
+  joined,
+  subjectIn,
+  withWholeLineEnds,
+  type ReportedOutcome,
+} from "../core/queue/dsn.ts";
 import { formatQueueId, type AcceptedMessage, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
 import type { ReportMail } from "../core/mail/own-mail.ts";
 import type { Clock, ReportComposer, Spool } from "./ports.ts";
@@ -30,8 +38,10 @@ export async function makeReport(
   if (sender === null) return null;
   const { hostname, clock, limits } = options;
   const id = options.nextQueueId();
-  const report = composeReport(hostname, message, reported, message.acceptedAt + limits.queueAgeMs);
-  const international = report.international || !isAscii(formatMailbox(sender));
+  const returned = returnedOf(limits, message, reported, chunks);
+  const subject = subjectIn(headerOf([returned.octets], returned.octets.length));
+  const report = composeReport(hostname, message, reported, message.acceptedAt + limits.queueAgeMs, subject);
+  const international = report.international || !isPrintableAscii(formatMailbox(sender));
   const mail = await options.composer.composeReport({
     from: `MAILER-DAEMON@${hostname}`,
     to: formatMailbox(sender),
@@ -40,7 +50,7 @@ export async function makeReport(
     messageId: `<${formatQueueId(id)}.report@${hostname}>`,
     text: report.text,
     status: report.status,
-    returned: returnedOf(limits, message, reported, chunks),
+    returned,
     international,
   });
   return {
@@ -78,7 +88,10 @@ export async function readForReport(
   }
 }
 
-/** The whole message where RET=FULL asks for it, a failure is reported and it is small; else its header (RFC 3461 §4.3). */
+/**
+ * The whole message where RET=FULL asks for it, a failure is reported and it is small; else its header (RFC 3461 §4.3, §6.2). Content that
+ * came by BINARYMIME has no lines that a report could carry.
+ */
 function returnedOf(
   { returnedOctets: octetsMax }: Limits,
   message: QueuedMessage,
@@ -86,11 +99,13 @@ function returnedOf(
   chunks: readonly Uint8Array[] | null,
 ): ReportMail["returned"] {
   if (chunks === null) return { kind: "headers", octets: NOTHING };
+  const { ret, body } = message.envelope;
   const failed = reported.some(({ action }) => action === "failed");
-  if (message.envelope.ret === "FULL" && failed && message.sizeOctets <= octetsMax) {
+  if (ret === "FULL" && body !== "BINARYMIME" && failed && message.sizeOctets <= octetsMax) {
     return { kind: "message", octets: joined(chunks, octetsMax) };
   }
-  return { kind: "headers", octets: headerOf(chunks, octetsMax) };
+  const header = headerOf(chunks, octetsMax);
+  return { kind: "headers", octets: body === "BINARYMIME" ? withWholeLineEnds(header) : header };
 }
 
 const NOTHING = new Uint8Array(0);
@@ -121,8 +136,4 @@ function hasDotLines(octets: Uint8Array): boolean {
     if (at === 0 || octets[at - 1] === LF) return true;
   }
   return false;
-}
-
-function isAscii(text: string): boolean {
-  return /^[\x20-\x7e]*$/.test(text);
 }

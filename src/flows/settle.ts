@@ -1,8 +1,10 @@
-import { formatMailbox } from "../core/mail/mailbox.ts";
+import type { Domain } from "../core/mail/domain.ts";
+import { formatMailbox, formatMailboxHost } from "../core/mail/mailbox.ts";
 import { describeReply } from "../core/mail/reply.ts";
 import { isReportOwed, type ReportedOutcome } from "../core/queue/dsn.ts";
 import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
 import { isSettled, type Outcome } from "../core/queue/outcome.ts";
+import type { ReportBudget } from "../core/queue/report-budget.ts";
 import type { LiveMessage } from "./live-messages.ts";
 import type { Clock, Spool } from "./ports.ts";
 import type { OperationEvent, OutcomeEvent } from "./record.ts";
@@ -18,6 +20,9 @@ export interface SettleOptions {
   readonly spool: Spool;
   readonly recorder: DeliveryRecorder;
   readonly report: ReportOptions;
+  readonly budget: ReportBudget;
+  /** Whether mail for the domain is ours: whoever is named there is no stranger. */
+  readonly isLocal: (domain: Domain) => boolean;
   /** Takes a report that is safe in the spool into the queue. */
   readonly accept: (report: AcceptedMessage) => void;
   /** Whether nothing else of the message is under way or about to be. */
@@ -98,14 +103,21 @@ export class Settlement {
   #note(live: LiveMessage, outcome: Outcome): void {
     live.outcomes[outcome.recipient] = outcome;
     const { reversePath, recipients } = live.envelope;
-    const recipient = recipients[outcome.recipient];
-    this.#options.recorder.outcome({
+    const { recorder } = this.#options;
+    const forwardPath = recipients[outcome.recipient]?.forwardPath;
+    const recipient = forwardPath ? formatMailbox(forwardPath) : "";
+    recorder.outcome({
       at: outcome.at,
       queueId: live.id,
       reversePath: reversePath === null ? "" : formatMailbox(reversePath),
-      recipient: recipient ? formatMailbox(recipient.forwardPath) : "",
+      recipient,
       outcome,
     });
+    // Nobody is told of it by mail: the postmaster hears of it here (RFC 3461 §5.2).
+    if (reversePath !== null || (outcome.kind !== "failed" && outcome.kind !== "expired")) return;
+    const what = live.origin.protocol === "report" ? "Our report" : "Mail with the null reverse-path";
+    const text = `${what} ${formatQueueId(live.id)} is lost, ${recipient} cannot be reached: ${describeReply(outcome.reply)}`;
+    recorder.operation({ at: outcome.at, by: "*SYSTEM", text });
   }
 
   async #write(live: LiveMessage, { passed, tell }: AttemptOutcomes): Promise<void> {
@@ -143,6 +155,7 @@ export class Settlement {
     returned: readonly Uint8Array[] | null,
   ): Promise<AcceptedMessage | null> {
     const { clock, recorder, report, spool } = this.#options;
+    if (!this.#mayReport(live)) return null;
     let made: AcceptedMessage | null;
     try {
       made = await makeReport(report, live, reported, returned);
@@ -161,6 +174,27 @@ export class Settlement {
       kept = true;
     });
     return kept ? message : null;
+  }
+
+  /** Whether one more report may go to the sender now; that one is withheld is told once an hour, the outcomes always are. */
+  #mayReport({ id, envelope, origin }: LiveMessage): boolean {
+    const { budget, clock, isLocal, recorder } = this.#options;
+    const sender = envelope.reversePath;
+    if (sender === null) return false;
+    const isKnown =
+      origin.relayedFor === true ||
+      origin.user !== null ||
+      origin.protocol === "local" ||
+      (sender.host.kind === "domain" && isLocal(sender.host.domain));
+    const address = formatMailbox(sender);
+    const now = clock.now();
+    const answer = budget.take({ address, host: formatMailboxHost(sender.host), isKnown }, now);
+    if (answer.kind === "send") return true;
+    if (answer.first) {
+      const text = `Too many reports in an hour: the one about ${formatQueueId(id)} to ${address} is withheld, as more will be`;
+      recorder.operation({ at: now, by: "*SYSTEM", text });
+    }
+    return false;
   }
 
   async #insist(write: () => Promise<void>): Promise<void> {

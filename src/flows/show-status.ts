@@ -33,6 +33,9 @@ async function describeStatus(operations: Operations, status: ServerStatus, queu
     fact("Delivery", status.deliveryMode),
     fact("Queue", describeQueue(queue)),
     ...(queue.oldestAt === null ? [] : [fact("Oldest message", formatInstant(queue.oldestAt))]),
+    ...(queue.reportsWithheld === 0
+      ? []
+      : [fact("Reports", `${formatCount(queue.reportsWithheld)} withheld since the start: too many in an hour`)]),
     fact("Sessions", `${operations.server.sessions().length} in, ${queue.connectionsOut} out`),
     fact("Certificate", status.certificate),
     fact("Data directory", status.dataDirectory),

@@ -1,11 +1,11 @@
+import type { Limits } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
-import { DELAY_REPORT_MS } from "../core/queue/backoff.ts";
 import type { ReportedOutcome } from "../core/queue/dsn.ts";
 import type { QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
 import type { Schedule } from "../core/queue/schedule.ts";
-import { recipientsOf, type Attempt } from "./attempt.ts";
+import { isFirstDelay, recipientsOf, type Attempt } from "./attempt.ts";
 import type { LiveMessages } from "./live-messages.ts";
 import type { Clock } from "./ports.ts";
 import type { Settlement } from "./settle.ts";
@@ -15,7 +15,7 @@ export interface WaitingRoomOptions {
   readonly lives: LiveMessages;
   readonly settlement: Settlement;
   readonly clock: Clock;
-  readonly queueAgeMs: number;
+  readonly limits: Limits;
 }
 
 /** Messages that one failed probe gives up or warns of: a long line is worked off over several probes, not in one storm. */
@@ -23,7 +23,7 @@ const PER_PROBE_MAX = 1_000;
 
 /**
  * Messages wait behind a next hop in trouble without being tried: the probe is tried for all of them. Here they get what an
- * attempt of their own would have brought: the warning after `DELAY_REPORT_MS`, and the end when their time is over.
+ * attempt of their own would have brought: the warning after `delayReportMs`, and the end when their time is over.
  */
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
@@ -45,7 +45,7 @@ export class WaitingRoom {
    * failed since, also when the clock was set forward by days between them.
    */
   async probed(key: string, tried: Attempt): Promise<void> {
-    const { schedule, clock, queueAgeMs } = this.#options;
+    const { schedule, clock, limits } = this.#options;
     const wallNow = clock.now();
     // What the clock said while it was ahead counts no more.
     const wallBefore = Math.min(this.#probedAt.get(key) ?? Infinity, wallNow);
@@ -55,10 +55,10 @@ export class WaitingRoom {
     const expired: QueueId[] = [];
     const delayed: QueueId[] = [];
     schedule.eachWaiting(key, (id, acceptedAt) => {
-      if (acceptedAt + queueAgeMs <= wallBefore) {
+      if (acceptedAt + limits.queueAgeMs <= wallBefore) {
         if (expired.length < PER_PROBE_MAX) expired.push(id);
       } else {
-        const dueAt = acceptedAt + DELAY_REPORT_MS;
+        const dueAt = acceptedAt + limits.delayReportMs;
         if (dueAt > wallBefore && dueAt <= wallNow && delayed.length < PER_PROBE_MAX) delayed.push(id);
       }
     });
@@ -72,7 +72,7 @@ export class WaitingRoom {
   }
 
   async #tell(id: QueueId, key: string, tried: Attempt, kind: "expired" | "deferred"): Promise<void> {
-    const { schedule, lives, settlement, clock } = this.#options;
+    const { schedule, lives, settlement, clock, limits } = this.#options;
     const live = lives.get(id) ?? (await lives.load(id));
     if (live === null) return;
     lives.begin(live);
@@ -89,7 +89,8 @@ export class WaitingRoom {
         if (!schedule.removeItem(id, key)) return;
         await settlement.settle(live, { passed: [], failed: outcomes, tell: [] });
       } else {
-        const tell = outcomes.map((outcome): ReportedOutcome => ({ outcome, action: "delayed" }));
+        const warns = isFirstDelay(live, clock.now(), limits.delayReportMs);
+        const tell = (warns ? outcomes : []).map((outcome): ReportedOutcome => ({ outcome, action: "delayed" }));
         await settlement.settle(live, { passed: outcomes, failed: [], tell });
       }
     } finally {

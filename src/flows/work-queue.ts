@@ -24,6 +24,7 @@ export interface QueueDeskOptions {
   readonly keysOf: (message: QueuedMessage) => readonly string[];
   /** The schedule was changed: something may be due. */
   readonly wake: () => void;
+  readonly reportsWithheld: () => number;
 }
 
 /** Messages a page, so that looking through a million holds up nobody. */
@@ -131,7 +132,7 @@ export class QueueDesk {
   }
 
   async summary(): Promise<QueueSummary> {
-    const { schedule, spool, transport } = this.#options;
+    const { reportsWithheld, schedule, spool, transport } = this.#options;
     const [counts, oldest] = await Promise.all([spool.counts(), spool.load(0, 1)]);
     return {
       queued: counts.queued,
@@ -142,6 +143,7 @@ export class QueueDesk {
       captured: counts.captured,
       oldestAt: oldest[0]?.acceptedAt ?? null,
       connectionsOut: transport.connections(),
+      reportsWithheld: reportsWithheld(),
     };
   }
 

@@ -114,7 +114,7 @@ test("a DSN about hostile answers has the fields that we write, and no others", 
   const text = content.toString("utf8");
   assert.match(text, /^Auto-Submitted: auto-replied\r$/m);
   const [, status = ""] = /^Content-Type: message\/delivery-status\r\n[^]*?\r\n\r\n([^]*?)\r\n--/m.exec(text) ?? [];
-  assert.match(status, /^Diagnostic-Code: smtp; 550 5\.1\.1 /m);
+  assert.match(status, /^Diagnostic-Code: smtp; 550-5\.1\.1 /m);
   assert.match(status, /^Original-Recipient: rfc822; /m);
   assert.doesNotMatch(text, /^X-Injected/m);
   const [report = ""] = text.split(/^Content-Type: (?:message|text)\/(?:rfc822|global-headers)/m);

@@ -48,7 +48,7 @@ export class Transaction {
     this.#commands = reset ? ["RSET\r\n"] : [];
     this.#mailAt = this.#commands.length;
     this.#commands.push(formatMail(message.envelope, sizeOf(message), smtpUtf8, offers));
-    for (const recipient of message.recipients) this.#commands.push(formatRcpt(recipient, offers));
+    for (const recipient of message.recipients) this.#commands.push(formatRcpt(recipient, offers, smtpUtf8));
     if (!this.chunking) this.#commands.push("DATA\r\n");
     this.#replies = new Array<Reply | null>(message.recipients.length).fill(null);
   }

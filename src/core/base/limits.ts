@@ -91,6 +91,17 @@ export const DEFAULT_LIMITS = {
   queueMemoryOctets: 48 * 1_048_576,
   /** Content that a DSN returns whole where RET=FULL asks for it; above it, and else, the header alone (RFC 3461 §4.3). */
   returnedOctets: 65_536,
+  /** A message that waits so long is reported as delayed, once (RFC 3461 §5.2.5). Above `queueAgeMs` none is. */
+  delayReportMs: 4 * 3_600_000,
+  /** Reports in an hour to one address, and to one domain; what is more is counted and stands in the journal. */
+  reportsToAddress: 100,
+  reportsToDomain: 1_000,
+  /** The same where we do not know the client, so that the sender may be anybody who was named; and to all of these together. */
+  strangerReportsToAddress: 5,
+  strangerReportsToDomain: 20,
+  strangerReports: 200,
+  /** Addresses and domains whose reports of the last hour are counted. */
+  reportSenders: 10_000,
   /** Messages waiting in the queue; above it new mail is deferred with 452. */
   queuedMessages: 1_000_000,
   /** Messages that the capture box keeps; the oldest go first. */

@@ -17,8 +17,6 @@ interface Level {
 
 /** No two attempts of a message are nearer than this, whatever the plan says. */
 export const RETRY_MS_MIN = MINUTE_MS;
-/** A warning is owed to the sender once a message waited so long (RFC 3461 §4.1 DELAY; the time is custom). */
-export const DELAY_REPORT_MS = 4 * HOUR_MS;
 /** Between probes of a next hop in trouble: first and longest. */
 export const PROBE_MS_MIN = MINUTE_MS;
 export const PROBE_MS_MAX = HOUR_MS;

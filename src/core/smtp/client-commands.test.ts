@@ -69,19 +69,26 @@ test("formatMail() and formatRcpt() say what was offered and needed, and nothing
     "MAIL FROM:<> SIZE=1\r\n",
   );
   assert.equal(
-    formatRcpt(recipient, ALL),
+    formatRcpt(recipient, ALL, true),
     "RCPT TO:<user@example.net> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;user@example.net\r\n",
   );
-  assert.equal(formatRcpt({ forwardPath: USER, notify: "NEVER" }, ALL), "RCPT TO:<user@example.net> NOTIFY=NEVER\r\n");
-  assert.equal(formatRcpt(recipient, NO_OFFERS), "RCPT TO:<user@example.net>\r\n");
+  assert.equal(
+    formatRcpt({ forwardPath: USER, notify: "NEVER" }, ALL, true),
+    "RCPT TO:<user@example.net> NOTIFY=NEVER\r\n",
+  );
+  assert.equal(formatRcpt(recipient, NO_OFFERS, false), "RCPT TO:<user@example.net>\r\n");
+  const international: Recipient = { forwardPath: USER, originalRecipient: "utf-8;jürgen@example.net" };
+  const said = (smtpUtf8: boolean): string => formatRcpt(international, ALL, smtpUtf8);
+  assert.equal(said(true), "RCPT TO:<user@example.net> ORCPT=utf-8;jürgen@example.net\r\n");
+  assert.equal(said(false), "RCPT TO:<user@example.net> ORCPT=utf-8;j\\x{FC}rgen@example.net\r\n");
 });
 
 test("no command is written that could be two", () => {
   for (const evil of ["a\r\nRCPT TO:<b@c.example>", "a\nb", "a\rb", "a\0b"]) {
     assert.throws(() => commandLine(evil), /CR, LF or NUL/);
     const forwardPath: Mailbox = { localPart: evil, host: USER.host };
-    assert.throws(() => formatRcpt({ forwardPath }, NO_OFFERS));
-    assert.throws(() => formatRcpt({ forwardPath: USER, originalRecipient: evil }, ALL));
+    assert.throws(() => formatRcpt({ forwardPath }, NO_OFFERS, false));
+    assert.throws(() => formatRcpt({ forwardPath: USER, originalRecipient: evil }, ALL, true));
     assert.throws(() =>
       formatMail({ reversePath: USER, body: "7BIT", smtpUtf8: false, envelopeId: evil }, 1, false, ALL),
     );

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Envelope, Recipient } from "../mail/envelope.ts";
 import { formatMailbox } from "../mail/mailbox.ts";
+import { asciiOriginalRecipient } from "../mail/xtext.ts";
 import type { Offers } from "./offers.ts";
 
 /**
@@ -32,13 +33,17 @@ export function formatMail(
   return commandLine(line);
 }
 
-/** RCPT (RFC 5321 §4.1.1.3), with NOTIFY and ORCPT where the server offered DSN (RFC 3461 §4). */
-export function formatRcpt(recipient: Recipient, offers: Offers): string {
+/**
+ * RCPT (RFC 5321 §4.1.1.3), with NOTIFY and ORCPT as they were received where the server offered DSN (RFC 3461 §5.2.1). Where the
+ * transaction is without SMTPUTF8, ORCPT is in its 7-bit form (RFC 6533 §3).
+ */
+export function formatRcpt(recipient: Recipient, offers: Offers, smtpUtf8: boolean): string {
   let line = `RCPT TO:<${formatMailbox(recipient.forwardPath)}>`;
   if (offers.dsn) {
     const notify = recipient.notify;
     if (notify !== undefined) line += ` NOTIFY=${notify === "NEVER" ? "NEVER" : notify.join(",")}`;
-    if (recipient.originalRecipient) line += ` ORCPT=${recipient.originalRecipient}`;
+    const original = recipient.originalRecipient;
+    if (original) line += ` ORCPT=${smtpUtf8 ? original : asciiOriginalRecipient(original)}`;
   }
   return commandLine(line);
 }

@@ -244,12 +244,22 @@ function readRcptParameter(into: RcptParameters, keyword: string, value: string 
     case "ORCPT": {
       if (into.originalRecipient !== null) return "twice";
       into.originalRecipient = value;
-      const semicolon = value?.indexOf(";") ?? -1;
-      return value !== null && value.length <= 500 && semicolon > 0 && isXtext(value) ? null : "value";
+      return value !== null && value.length <= 500 && isXtext(value) && hasAddressType(value) ? null : "value";
     }
     default:
       return "unknown";
   }
+}
+
+/** `rfc822;…`: an address type is an atom (RFC 3461 §4.2), here of letters, digits and hyphens, as all that are registered are. */
+function hasAddressType(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c === 0x3b) return i > 0;
+    const lower = c | 0x20;
+    if (!(lower >= 0x61 && lower <= 0x7a && c < 0x7f) && !(c >= 0x30 && c <= 0x39) && c !== 0x2d) return false;
+  }
+  return false;
 }
 
 function parseNotify(text: string): Notify | null {

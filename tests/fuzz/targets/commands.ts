@@ -112,7 +112,7 @@ function rcptAgain({ path, parameters }: Extract<Command, { verb: "RCPT" }>): st
     ...(notify === null ? {} : { notify }),
     ...(originalRecipient === null ? {} : { originalRecipient }),
   };
-  return oneLine(formatRcpt(recipient, EVERYTHING));
+  return oneLine(formatRcpt(recipient, EVERYTHING, true));
 }
 
 function oneLine(wire: string): string {

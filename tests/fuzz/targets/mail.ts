@@ -158,11 +158,11 @@ function reportTarget(compose: typeof composeReport): Target {
     check(input) {
       const { helo, message, outcome } = strangersOf(input);
       checkReceived(helo, formatMailbox(message.envelope.recipients[0]!.forwardPath));
-      checkReport(compose(HOST, message, [{ outcome, action: "failed" }], 0), message);
+      checkReport(compose(HOST, message, [{ outcome, action: "failed" }], 0, helo), message);
     },
     work(input) {
-      const { message, outcome } = strangersOf(input);
-      compose(HOST, message, [{ outcome, action: "failed" }], 0);
+      const { helo, message, outcome } = strangersOf(input);
+      compose(HOST, message, [{ outcome, action: "failed" }], 0, helo);
     },
   };
 }
@@ -180,6 +180,7 @@ function checkReceived(helo: string, recipient: string): void {
 const FIELDS = new Set([
   ...["Reporting-MTA", "Original-Envelope-Id", "Arrival-Date", "Original-Recipient", "Final-Recipient", "Action"],
   ...["Status", "Remote-MTA", "Diagnostic-Code", "Last-Attempt-Date"],
+  ...["Received-From-MTA", "X-Relaykeeper-Queue-Id", "X-Relaykeeper-TLS"],
 ]);
 
 function checkReport(report: Report, { envelope }: QueuedMessage): void {
@@ -215,15 +216,15 @@ export const mailBugs: readonly PlantedBug[] = [
   },
   {
     what: "the answer of a server stands in the report as it is",
-    target: reportTarget((hostname, message, reported, until) => {
-      const report = composeReport(hostname, message, reported, until);
+    target: reportTarget((hostname, message, reported, until, subject) => {
+      const report = composeReport(hostname, message, reported, until, subject);
       return { ...report, status: report.status.replaceAll("\\x0D", "\r\n") };
     }),
   },
   {
     what: "ORCPT is decoded and not looked at again",
-    target: reportTarget((hostname, message, reported, until) => {
-      const report = composeReport(hostname, message, reported, until);
+    target: reportTarget((hostname, message, reported, until, subject) => {
+      const report = composeReport(hostname, message, reported, until, subject);
       const injected = /\+0D\+0A/.test(message.envelope.recipients[0]?.originalRecipient ?? "")
         ? "X-Injected: yes\r\n"
         : "";

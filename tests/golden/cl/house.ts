@@ -182,6 +182,7 @@ export class FakeQueue implements QueueOperations {
       captured: count("captured"),
       oldestAt: this.entries[0]?.message.acceptedAt ?? null,
       connectionsOut: 0,
+    reportsWithheld: 0,
     };
   }
 

@@ -125,6 +125,31 @@ const cases: Record<string, { envelope: Partial<Envelope>; reported: ReportedOut
     reported: [{ outcome: outcome({}), action: "failed" }],
     content: "From: jürgen@inside.example\r\nSubject: Grüße\r\n\r\nText\r\n",
   },
+  // RET=FULL cannot be met: content that came by BINARYMIME has no lines. The code of the reply goes before its status.
+  "binary": {
+    envelope: { recipients: [{ forwardPath: mailbox("bob@example.net") }], ret: "FULL", body: "BINARYMIME" },
+    reported: [
+      {
+        outcome: outcome({
+          nextHop: "192.0.2.9:25",
+          server: "192.0.2.9 [192.0.2.9]",
+          reply: reply(554, "2.0.0", "Delivered"),
+          tls: "TLSv1.3 TLS_AES_256_GCM_SHA384",
+        }),
+        action: "failed",
+      },
+    ],
+    content: "Subject: =?utf-8?q?Fa=C3=9F?=\r\nX-Bare: a\nX-Next: b\rc\r\n\r\n\0\n.\n",
+  },
+  // The sender said no SMTPUTF8: the report is 7-bit, and no character of the address is lost.
+  "original-in-utf-8": {
+    envelope: {
+      recipients: [
+        { forwardPath: mailbox("bob@example.net"), originalRecipient: "utf-8;b\\x{F6}b\\x{2B}tag@example.net" },
+      ],
+    },
+    reported: [{ outcome: outcome({}), action: "failed" }],
+  },
 };
 
 for (const [name, { envelope, reported, content = CONTENT }] of Object.entries(cases)) {
