@@ -50,6 +50,7 @@ const TITLES: Readonly<Record<string, string>> = {
   "5802": "Salted Challenge Response Authentication Mechanism (SCRAM)",
   "5890": "Internationalized Domain Names for Applications (IDNA)",
   "5952": "A Recommendation for IPv6 Address Text Representation",
+  "6008": "Authentication-Results Registration for Differentiating among Cryptographic Results",
   "6152": "SMTP Service Extension for 8-bit MIME Transport",
   "6376": "DomainKeys Identified Mail (DKIM) Signatures",
   "6409": "Message Submission for Mail",
@@ -78,6 +79,8 @@ const TITLES: Readonly<Record<string, string>> = {
   "8463": "A New Cryptographic Signature Method for DomainKeys Identified Mail (DKIM)",
   "8265": "Preparation, Enforcement, and Comparison of Usernames and Passwords",
   "8314": "Cleartext Considered Obsolete: Use of TLS for Email Submission and Access",
+  "8601": "Message Header Field for Indicating Message Authentication Status",
+  "8617": "The Authenticated Received Chain (ARC) Protocol",
   "9422": "The LIMITS SMTP Service Extension",
   "9715": "IP Fragmentation Avoidance in DNS over UDP",
 };

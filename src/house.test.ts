@@ -61,6 +61,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   "core/mail": ["core/base"],
   "core/policy": ["core/base", "core/mail"],
   "core/dkim": ["core/base", "core/mail"],
+  "core/arc": ["core/base", "core/mail", "core/dkim"],
   "core/smtp": ["core/base", "core/mail"],
   "core/queue": ["core/base", "core/mail"],
   "core/tls-policy": ["core/base", "core/mail"],

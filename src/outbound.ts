@@ -2,6 +2,7 @@
 import type { Config } from "./config.ts";
 import type { Limits } from "./core/base/limits.ts";
 import type { Random } from "./core/base/time.ts";
+import type { Domain } from "./core/mail/domain.ts";
 import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.ts";
 import { NO_ACCESS_TOKENS } from "./adapters/memory/access-tokens.ts";
 import { NO_STS_POLICIES, NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
@@ -14,6 +15,7 @@ import type { TlsFinderOptions } from "./flows/find-tls.ts";
 import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
 import type { Clock, Cryptography } from "./flows/ports.ts";
 import type { Recorder } from "./flows/record.ts";
+import { Sealer } from "./flows/seal.ts";
 import { MessageSigner, type Signer } from "./flows/sign.ts";
 
 export interface OutboundParts {
@@ -26,6 +28,8 @@ export interface OutboundParts {
   readonly recorder: Recorder;
   readonly store: Store;
   readonly descriptors: Descriptors;
+  /** ARCDMN of the policy of this moment. */
+  readonly sealingDomain: () => Domain | null;
 }
 
 export interface Outbound {
@@ -70,6 +74,8 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     tlsResults: tls.tlsResults,
     leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
   });
-  const signer = new MessageSigner({ keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits });
+  const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
+  const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
+  const signer = new Sealer(sealing, new MessageSigner(signing));
   return { resolver, dkim, tls, transport, signer };
 }

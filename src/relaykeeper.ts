@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import { isBug } from "./core/base/assert.ts";
 import type { Limits } from "./core/base/limits.ts";
 import { err, ok, type Result } from "./core/base/result.ts";
+import type { Domain } from "./core/mail/domain.ts";
 import { createQueueIds } from "./core/queue/queue-ids.ts";
 import { openConsole, type Console } from "./adapters/console/console.ts";
 import { ControlServer } from "./adapters/control/server.ts";
@@ -144,7 +145,8 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     record: (event) => recorder.policy(event),
   });
   const descriptors = new Descriptors();
-  const towardsNextHops = { config, limits, clock, random, cryptography, recorder, store, descriptors };
+  const sealingDomain = (): Domain | null => keeper.attributes().ARCDMN;
+  const towardsNextHops = { config, limits, clock, random, cryptography, recorder, store, descriptors, sealingDomain };
   const { resolver, dkim, tls, transport, signer } = await openOutbound(towardsNextHops);
   const composer = new MimeComposer();
   const deliverer = new Deliverer({

@@ -7,7 +7,7 @@ import type { Domain } from "../core/mail/domain.ts";
 import { ManualClock } from "../adapters/memory/clock.ts";
 import { DkimKeeper, type DkimKeeperOptions } from "./keep-dkim-keys.ts";
 import type { DkimCreation } from "./operations.ts";
-import type { StoredDkimKey } from "./ports.ts";
+import type { StoredDkimKey } from "./signing-ports.ts";
 
 const DOMAIN = "example.com" as Domain;
 const WANTED: DkimCreation = {
@@ -45,6 +45,7 @@ class Around {
         generate: async () => ({ privateKey: `private ${++this.#made}`, publicKey: `P${this.#made}` }),
         open: (_algorithm, text) =>
           text.startsWith("private ") ? { publicKey: `P${text.slice(8)}`, sign: async (octets) => octets } : null,
+        verify: () => assert.fail(),
         digest: () => assert.fail(),
       },
       resolver: { txt: async (name) => this.published.get(name) ?? { kind: "no-such-domain" } },

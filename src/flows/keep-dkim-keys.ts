@@ -4,15 +4,8 @@ import { keysFor, parseSelector, recordName, type DkimAlgorithm, type DkimKey } 
 import { comparePublished } from "../core/dkim/key-record.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
 import type { DkimCreation, DkimFault, DkimLook, DkimOperations } from "./operations.ts";
-import type {
-  Clock,
-  Cryptography,
-  DkimKeyStore,
-  OpenSigningKey,
-  Resolver,
-  SigningCryptography,
-  StoredDkimKey,
-} from "./ports.ts";
+import type { Clock, Cryptography, Resolver } from "./ports.ts";
+import type { DkimKeyStore, OpenSigningKey, SigningCryptography, StoredDkimKey } from "./signing-ports.ts";
 
 /** A key that signs. */
 export interface SigningKey {

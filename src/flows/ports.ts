@@ -1,10 +1,9 @@
 /**
  * The whole outside world on one page. The flows speak to these; `adapters/` implements them; `adapters/memory` does so for
- * tests and simulation. A port has no optional methods, and its promise stands in its comment.
+ * tests and simulation; `signing-ports.ts` is its other side, for DKIM and ARC. A port has no optional methods, and its promise stands in its comment.
  */
 import type { Result } from "../core/base/result.ts";
 import type { Instant } from "../core/base/time.ts";
-import type { DkimAlgorithm, DkimKey } from "../core/dkim/key.ts";
 import type { Content, FileContent } from "../core/mail/content.ts";
 import type { AddressAnswer, MxAnswer, TlsaAnswer, TxtAnswer } from "../core/mail/dns-answer.ts";
 import type { Domain } from "../core/mail/domain.ts";
@@ -255,32 +254,6 @@ export interface Cryptography {
   seal(secret: string): string;
   /** The secret again; null where the text was sealed with another key or tampered with. */
   unseal(sealed: string): string | null;
-}
-
-/** Keys and hashes of DKIM; what is slow runs off the main thread. */
-export interface SigningCryptography {
-  /** A new pair: the private key as PKCS #8 in PEM, the public one as `DkimKey.publicKey`. */
-  generate(algorithm: DkimAlgorithm): Promise<{ readonly privateKey: string; readonly publicKey: string }>;
-  /** The private key as something that signs; null where the text is no key of this kind. */
-  open(algorithm: DkimAlgorithm, privateKey: string): OpenSigningKey | null;
-  /** SHA-256 of octets that come in pieces; a piece is the caller's again when `push` returns. */
-  digest(): { push(octets: Uint8Array): void; end(): Uint8Array };
-}
-
-export interface OpenSigningKey {
-  readonly publicKey: string;
-  sign(octets: Uint8Array): Promise<Uint8Array>;
-}
-
-export type StoredDkimKey = DkimKey & { readonly sealedPrivateKey: string };
-
-/** The keys of DKIM on stable storage. One call at a time. */
-export interface DkimKeyStore {
-  /** `faulty`: where something stands that is no key; it is left as it is. */
-  load(): Promise<{ readonly keys: readonly StoredDkimKey[]; readonly faulty: readonly string[] }>;
-  /** Takes the place of the key of the same domain and selector, wholly or not at all. */
-  put(key: StoredDkimKey): Promise<void>;
-  remove(key: Pick<DkimKey, "domain" | "selector">): Promise<void>;
 }
 
 // --- network: out -----------------------------------------------------------------------------------------------------

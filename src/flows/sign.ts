@@ -7,8 +7,10 @@ import { skipping } from "../core/mail/content.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { Origin, QueueId } from "../core/queue/message.ts";
 import { encodeBase64 } from "../core/smtp/base64.ts";
+import { KeptFields } from "./kept-fields.ts";
 import type { SigningKey } from "./keep-dkim-keys.ts";
-import type { Clock, SigningCryptography, Spool } from "./ports.ts";
+import type { Clock, Spool } from "./ports.ts";
+import type { SigningCryptography } from "./signing-ports.ts";
 import type { Draft } from "./rewrite.ts";
 
 /** Who signs what goes out. */
@@ -48,38 +50,18 @@ export interface SignerOptions {
 export class MessageSigner implements Signer {
   readonly #options: SignerOptions;
   /** By id, and by edits where a draft is not as the message was received. */
-  readonly #kept = new Map<QueueId | string, Uint8Array | Promise<Uint8Array>>();
-  #generation = -1;
+  readonly #kept: KeptFields;
 
   constructor(options: SignerOptions) {
     this.#options = options;
+    this.#kept = new KeptFields(options.limits.dkimSignatures);
   }
 
   fieldsFor(message: SignedMessage, draft: Draft, routeKey: string): Uint8Array | Promise<Uint8Array> {
-    const { keys, limits } = this.#options;
+    const { keys } = this.#options;
     if (!keys.isAnySigning || !isOurs(message.origin) || routeKey.startsWith("local:")) return NOTHING;
-    if (this.#generation !== keys.generation) {
-      this.#generation = keys.generation;
-      this.#kept.clear();
-    }
     const id = draft.edits === "" ? message.id : `${message.id} ${draft.edits}`;
-    const known = this.#kept.get(id);
-    if (known !== undefined) return known;
-    const made = this.#sign(draft);
-    this.#kept.set(id, made);
-    made.then(
-      (fields) => this.#replace(id, made, fields),
-      () => this.#replace(id, made, null),
-    );
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > limits.dkimSignatures && oldest !== undefined) this.#kept.delete(oldest);
-    return made;
-  }
-
-  #replace(id: QueueId | string, made: Promise<Uint8Array>, fields: Uint8Array | null): void {
-    if (this.#kept.get(id) !== made) return;
-    if (fields === null) this.#kept.delete(id);
-    else this.#kept.set(id, fields);
+    return this.#kept.fieldsOf(id, keys.generation, () => this.#sign(draft));
   }
 
   async #sign({ front, skipOctets, content }: Draft): Promise<Uint8Array> {

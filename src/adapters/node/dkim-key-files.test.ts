@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Domain } from "../../core/mail/domain.ts";
-import type { StoredDkimKey } from "../../flows/ports.ts";
+import type { StoredDkimKey } from "../../flows/signing-ports.ts";
 import { createDkimKeyFiles } from "./dkim-key-files.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "relaykeeper-dkim-"));

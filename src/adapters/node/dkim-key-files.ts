@@ -1,7 +1,7 @@
 import { chmod, mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRecordName, recordName, type DkimKey } from "../../core/dkim/key.ts";
-import type { DkimKeyStore, StoredDkimKey } from "../../flows/ports.ts";
+import type { DkimKeyStore, StoredDkimKey } from "../../flows/signing-ports.ts";
 
 /** The name while it is written: no name of a record begins with a dot. */
 const FRESH = ".new";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createPrivateKey, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { describe, test } from "node:test";
 import { RelaxedBody } from "../../core/dkim/canonical-body.ts";
 import { relaxedField } from "../../core/dkim/canonical-header.ts";
@@ -80,5 +80,39 @@ describe("keys that are made", () => {
     const { privateKey } = await signingCryptography.generate("ed25519-sha256");
     assert.equal(signingCryptography.open("rsa-sha256", privateKey), null);
     assert.equal(signingCryptography.open("rsa-sha256", "no key"), null);
+  });
+});
+
+describe("published keys", () => {
+  test("a signature holds by the key in either form of RSA, and by Ed25519; others do not", async () => {
+    const text = Buffer.from("what is signed");
+    for (const type of ["rsa", "ed25519"] as const) {
+      const { privateKey, publicKey } = await signingCryptography.generate(`${type}-sha256`);
+      const made = await signingCryptography.open(`${type}-sha256`, privateKey)?.sign(text);
+      const signature = Buffer.from(made ?? []).toString("base64");
+      assert.equal(await signingCryptography.verify({ type, publicKey }, text, signature), true);
+      assert.equal(await signingCryptography.verify({ type, publicKey }, Buffer.from("x"), signature), false);
+      assert.equal(await signingCryptography.verify({ type, publicKey }, text, "AAAA"), false);
+      if (type === "ed25519") continue;
+      const inner = createPublicKey(privateKey).export({ type: "pkcs1", format: "der" }).toString("base64");
+      assert.equal(await signingCryptography.verify({ type, publicKey: inner }, text, signature), true);
+    }
+  });
+
+  test("what nobody should believe is no key", async () => {
+    const weak = (bits: number): string =>
+      generateKeyPairSync("rsa", { modulusLength: bits })
+        .publicKey.export({ type: "spki", format: "der" })
+        .toString("base64");
+    const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey;
+    for (const [type, publicKey] of [
+      ["rsa", "AAAA"],
+      ["rsa", weak(512)],
+      ["rsa", elliptic.export({ type: "spki", format: "der" }).toString("base64")],
+      ["ed25519", "AAAA"],
+      ["ed25519", weak(1_024)],
+    ] as const) {
+      assert.equal(await signingCryptography.verify({ type, publicKey }, Buffer.from("x"), "AAAA"), "key");
+    }
   });
 });

@@ -133,6 +133,8 @@ export const DEFAULT_LIMITS = {
   dkimHeaderOctets: 262_144,
   /** DKIM signatures kept for the next attempt or next hop of their message, each of about 1.5 KiB. */
   dkimSignatures: 1_000,
+  /** DKIM signatures of one message that are verified before it is sealed by ARC; further ones are not spoken of. */
+  verifiedSignatures: 8,
   /** Keys of DKIM, over all domains. */
   dkimKeys: 10_000,
   /** Rows and age of the journal. */

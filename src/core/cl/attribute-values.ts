@@ -46,6 +46,10 @@ function readAttribute(args: Arguments, name: AttributeName): Result<Attributes[
       return readDomains(args, name);
     case "MAILROUTER":
       return readRouter(args);
+    case "ARCDMN": {
+      const value = args.value(name);
+      return !value || value.special ? ok(null) : readDomain(value.text, name, value.at);
+    }
     case "RTYMIN":
     case "RTYHOUR":
     case "RTYDAY": {

@@ -132,6 +132,7 @@ const attributes: fc.Arbitrary<Attributes> = fc.record(
     AUTOSTART: yesNo,
     ALIASDMN: fc.uniqueArray(name, { maxLength: 3 }),
     IFCDMN: yesNo,
+    ARCDMN: fc.option(name),
   },
   PLAIN,
 );

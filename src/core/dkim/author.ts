@@ -7,7 +7,7 @@ import { latin1Octets, type HeaderField } from "../mail/header-fields.ts";
  * The domain that the authors are of (RFC 5322 §3.6.2). null where it is not plain: several From fields or none, authors of several
  * domains, what is no address.
  */
-export function authorDomain(fields: readonly HeaderField[]): Domain | null {
+export function authorDomain(fields: readonly Pick<HeaderField, "name" | "value">[]): Domain | null {
   const [from, another] = fields.filter(({ name }) => name === "from");
   if (from === undefined || another !== undefined) return null;
   const text = new TextDecoder("utf-8").decode(latin1Octets(from.value));

@@ -1,4 +1,5 @@
-import type { DkimKey } from "./key.ts";
+import type { DkimAlgorithm, DkimKey } from "./key.ts";
+import { tagsOf } from "./tag-list.ts";
 
 /** Octets of an RSA key of 2,048 bits as SubjectPublicKeyInfo: what is shorter is too short (RFC 8301 §3.2). */
 const RSA_2048_OCTETS = 294;
@@ -52,17 +53,32 @@ export function comparePublished(key: Pick<DkimKey, "algorithm" | "publicKey">, 
   return tags.get("t")?.split(":").includes("y") === true ? "testing" : "published";
 }
 
-function keyType(algorithm: DkimKey["algorithm"]): string {
+function keyType(algorithm: DkimKey["algorithm"]): "rsa" | "ed25519" {
   return algorithm === "rsa-sha256" ? "rsa" : "ed25519";
 }
 
-/** A tag-list (RFC 6376 §3.2). The first of several with one name counts. */
-function tagsOf(text: string): Map<string, string> {
-  const tags = new Map<string, string>();
-  for (const part of text.split(";")) {
-    const equals = part.indexOf("=");
-    const name = part.slice(0, Math.max(0, equals)).trim();
-    if (name !== "" && !tags.has(name)) tags.set(name, part.slice(equals + 1).trim());
-  }
-  return tags;
+/** A key that a domain published, for those who verify. */
+export interface PublishedKey {
+  readonly type: "rsa" | "ed25519";
+  /** The octets of `p=`, in base64 without white space. */
+  readonly publicKey: string;
+}
+
+/**
+ * What is published to verify signatures of this algorithm with (RFC 6376 §3.6.1). A fault is a phrase: nothing can be verified then. `texts`: each
+ * record of the name, its strings joined.
+ */
+export function readPublished(algorithm: DkimAlgorithm, texts: readonly string[]): PublishedKey | string {
+  const records = texts.map(tagsOf).filter((tags) => (tags.has("v") ? tags.get("v") === "DKIM1" : tags.has("p")));
+  const [tags] = records;
+  if (tags === undefined) return "no key";
+  if (records.length > 1) return "several keys";
+  const publicKey = (tags.get("p") ?? "").replaceAll(/\s/g, "");
+  if (publicKey === "") return "key withdrawn";
+  if (!/^[A-Za-z0-9+/]{1,1400}={0,2}$/.test(publicKey)) return "bad key";
+  const allows = (tag: string, ...values: readonly string[]): boolean =>
+    (tags.get(tag)?.split(":") ?? values).some((value) => values.includes(value.trim()));
+  const type = keyType(algorithm);
+  if ((tags.get("k") ?? "rsa") !== type) return "key of another kind";
+  return allows("h", "sha256") && allows("s", "*", "email") ? { type, publicKey } : "key not for this";
 }

@@ -43,8 +43,8 @@ export interface SignedHeader {
   readonly canonical: string;
 }
 
-/** null where there are more than `SIGNED_FIELDS_MAX`. */
-export function signedHeader(fields: readonly HeaderField[]): SignedHeader | null {
+/** null where there are more than `SIGNED_FIELDS_MAX`. `alsoNames`: what is signed besides, as often as it is there. */
+export function signedHeader(fields: readonly HeaderField[], alsoNames: readonly string[] = []): SignedHeader | null {
   const byName = new Map<string, HeaderField[]>();
   for (const field of fields) {
     const same = byName.get(field.name);
@@ -64,9 +64,18 @@ export function signedHeader(fields: readonly HeaderField[]): SignedHeader | nul
   };
   for (const name of ALWAYS) sign(name, true);
   for (const name of IF_PRESENT) sign(name, byName.has(name));
-  for (const name of AS_THEY_ARE) sign(name, false);
+  for (const name of [...AS_THEY_ARE, ...alsoNames]) sign(name, false);
   return names.length > SIGNED_FIELDS_MAX ? null : { names, canonical };
 }
+
+/** The field that a signature is: DKIM's own, or the ARC-Message-Signature of an instance (RFC 8617 §4.1.2). */
+export interface SignatureKind {
+  readonly fieldName: string;
+  /** Its first tag. */
+  readonly first: string;
+}
+
+const DKIM: SignatureKind = { fieldName: "DKIM-Signature", first: "v=1" };
 
 export interface Signature {
   readonly algorithm: DkimAlgorithm;
@@ -79,21 +88,26 @@ export interface Signature {
 }
 
 /** What the key signs (RFC 6376 §3.7): the canonical header, then the DKIM-Signature field itself with an empty `b=`. */
-export function signedText(signature: Signature): string {
-  const field = { name: "dkim-signature", value: fieldValue(signature) };
+export function signedText(signature: Signature, kind = DKIM): string {
+  const value = fieldValue(signature, kind);
+  const field = { name: kind.fieldName.toLowerCase(), value };
   return `${signature.header.canonical}${relaxedField(field)}`;
 }
 
 /** The whole field with its CRLF, in lines of 78 characters where that can be; `b` is the signature in base64. */
-export function formatSignature(signature: Signature, b: string): string {
-  return `DKIM-Signature:${fieldValue(signature)}${(b.match(/.{1,68}/g) ?? []).join("\r\n\t ")}\r\n`;
+export function formatSignature(signature: Signature, b: string, kind = DKIM): string {
+  return `${kind.fieldName}:${fieldValue(signature, kind)}${foldBase64(b)}\r\n`;
+}
+
+export function foldBase64(text: string): string {
+  return (text.match(/.{1,68}/g) ?? []).join("\r\n\t ");
 }
 
 const LINE_MAX = 78;
 
-function fieldValue({ algorithm, domain, selector, at, bodyHash, header }: Signature): string {
+function fieldValue({ algorithm, domain, selector, at, bodyHash, header }: Signature, kind: SignatureKind): string {
   const tags = [
-    `v=1;`,
+    `${kind.first};`,
     `a=${algorithm};`,
     `c=relaxed/relaxed;`,
     `d=${domain};`,
@@ -101,7 +115,7 @@ function fieldValue({ algorithm, domain, selector, at, bodyHash, header }: Signa
     `t=${Math.floor(at / 1_000)};`,
   ];
   let value = "";
-  let column = "DKIM-Signature:".length;
+  let column = kind.fieldName.length + 1;
   const put = (text: string, gap: string): void => {
     const folds = column + gap.length + text.length > LINE_MAX;
     value += folds ? `\r\n\t${text}` : gap + text;

@@ -3,6 +3,8 @@ export interface HeaderField {
   /** In lower case. */
   readonly name: string;
   readonly value: string;
+  /** All of it, the name as it was written. */
+  readonly text: string;
 }
 
 const LF = 0x0a;
@@ -55,7 +57,7 @@ export class HeaderReader {
       const colon = field.indexOf(":");
       const name = field.slice(0, Math.max(0, colon)).replace(/[ \t]+$/, "");
       if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name) || /\r(?!\n)|(?<!\r)\n/.test(field)) return null;
-      fields.push({ name: name.toLowerCase(), value: field.slice(colon + 1) });
+      fields.push({ name: name.toLowerCase(), value: field.slice(colon + 1), text: field });
     }
     return fields;
   }

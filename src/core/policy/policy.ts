@@ -94,6 +94,8 @@ export interface Attributes {
   /** Up to ten more domains that are ours. */
   readonly ALIASDMN: readonly Domain[];
   readonly IFCDMN: "*NO" | "*YES";
+  /** The domain whose DKIM key seals what is forwarded (RFC 8617); null is *NONE. */
+  readonly ARCDMN: Domain | null;
 }
 
 export const DEFAULT_ATTRIBUTES: Attributes = {
@@ -117,6 +119,7 @@ export const DEFAULT_ATTRIBUTES: Attributes = {
   AUTOSTART: "*YES",
   ALIASDMN: [],
   IFCDMN: "*NO",
+  ARCDMN: null,
 };
 
 /** What an entry of a new policy is given before it has an id, an adder and a time. */

@@ -126,6 +126,8 @@ function isAttributeValue(name: string, value: unknown): boolean {
   switch (name) {
     case "MAILROUTER":
       return value === null || typeof value === "string";
+    case "ARCDMN":
+      return value === null || (typeof value === "string" && isDomain(value));
     case "RBLSVR":
     case "ALIASDMN":
       return Array.isArray(value) && value.every((text) => typeof text === "string" && isDomain(text));

@@ -220,6 +220,12 @@ export const CHGSMTPA: CommandDefinition = {
       ),
       "Whether *DOMAIN entries are tied to their address.",
     ),
+    attribute(
+      "ARCDMN",
+      "ARC sealing domain",
+      { kind: "text", what: "Domain", lengthMax: 253, choices: choiceList({ "*NONE": "Nothing is sealed" }) },
+      "The domain whose RSA key (relaykeeper dkim) seals mail that is forwarded as it came and not signed by us (RFC 8617).",
+    ),
     CONFIRM,
   ],
   elsewhere: { treatment: "ignored", keywords: ELSEWHERE },
