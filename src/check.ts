@@ -120,6 +120,7 @@ function valueOf(config: Config): object {
       smarthost: delivery.smarthost ? formatHostPort(delivery.smarthost) : null,
       local: delivery.local ? formatHostPort(delivery.local) : null,
       tls: delivery.tls,
+      publishedTls: delivery.publishedTls,
       user: delivery.credentials?.user ?? null,
     },
     dns: { servers: config.dns.servers.map(formatSocketAddress), trusted: config.dns.isTrusted },

@@ -38,6 +38,8 @@ export interface DeliveryConfig {
   readonly local: HostPort | null;
   /** TLS towards the smart host; towards everybody else it is opportunistic. */
   readonly tls: "none" | "may" | "require" | "implicit";
+  /** What next hops publish of TLS and we keep to, where no route says otherwise. */
+  readonly publishedTls: { readonly dane: boolean; readonly mtaSts: boolean };
   /** For the smart host; sent only after TLS. */
   readonly credentials: { readonly user: string; readonly password: string } | null;
 }

@@ -5,7 +5,9 @@ import type { Random } from "./core/base/time.ts";
 import type { Domain } from "./core/mail/domain.ts";
 import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.ts";
 import { NO_ACCESS_TOKENS } from "./adapters/memory/access-tokens.ts";
-import { NO_STS_POLICIES, NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
+import { NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
+import { createStsPolicyFetcher } from "./adapters/mta-sts/policy-fetcher.ts";
+import { createStsPolicyFiles } from "./adapters/mta-sts/policy-files.ts";
 import type { Descriptors } from "./adapters/node/descriptors.ts";
 import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
 import { signingCryptography } from "./adapters/node/signing.ts";
@@ -13,6 +15,7 @@ import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
 import type { TlsFinderOptions } from "./flows/find-tls.ts";
 import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
+import { StsKeeper } from "./flows/keep-sts-policies.ts";
 import type { Clock, Cryptography } from "./flows/ports.ts";
 import type { Recorder } from "./flows/record.ts";
 import { Sealer } from "./flows/seal.ts";
@@ -30,11 +33,14 @@ export interface OutboundParts {
   readonly descriptors: Descriptors;
   /** ARCDMN of the policy of this moment. */
   readonly sealingDomain: () => Domain | null;
+  readonly warn: (text: string) => void;
 }
 
 export interface Outbound {
   readonly resolver: ClosableResolver;
   readonly dkim: DkimKeeper;
+  readonly stsPolicies: StsKeeper;
+  /** What the search for next hops goes by. */
   readonly tls: Pick<TlsFinderOptions, "publishedTls" | "stsPolicies" | "tlsResults">;
   readonly transport: SmtpTransport;
   readonly signer: Signer;
@@ -60,11 +66,16 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     clock,
     record: (by, text) => recorder.operation({ at: clock.now(), by, text }),
   });
-  const tls = {
-    publishedTls: { dane: true, mtaSts: true },
-    stsPolicies: NO_STS_POLICIES,
+  const stsPolicies = await StsKeeper.open({
+    clock,
+    resolver,
+    limits,
+    fetcher: createStsPolicyFetcher({ clock, resolver, limits }),
+    store: createStsPolicyFiles(config.dataDirectory),
     tlsResults: NO_TLS_RESULTS,
-  };
+    onFault: (fault) => parts.warn(`a policy of MTA-STS cannot be kept: ${String(fault)}`),
+  });
+  const tls = { publishedTls: config.delivery.publishedTls, stsPolicies, tlsResults: NO_TLS_RESULTS };
   const transport = new SmtpTransport({
     hostname: config.hostname,
     limits,
@@ -77,5 +88,5 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
   const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
   const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
   const signer = new Sealer(sealing, new MessageSigner(signing));
-  return { resolver, dkim, tls, transport, signer };
+  return { resolver, dkim, stsPolicies, tls, transport, signer };
 }

@@ -29,6 +29,7 @@ import { PolicyKeeper } from "./flows/administer.ts";
 import { Credentials } from "./flows/credentials.ts";
 import { Deliverer } from "./flows/deliver.ts";
 import { Explainer } from "./flows/explain.ts";
+import type { StsKeeper } from "./flows/keep-sts-policies.ts";
 import type { Operations, ServerStatus } from "./flows/operations.ts";
 import { applyPolicy } from "./flows/policy-file.ts";
 import { Receiver } from "./flows/receive.ts";
@@ -145,9 +146,13 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     record: (event) => recorder.policy(event),
   });
   const descriptors = new Descriptors();
+  const warn = (text: string): void => around.log.warn(text);
   const sealingDomain = (): Domain | null => keeper.attributes().ARCDMN;
-  const towardsNextHops = { config, limits, clock, random, cryptography, recorder, store, descriptors, sealingDomain };
-  const { resolver, dkim, tls, transport, signer } = await openOutbound(towardsNextHops);
+  const towardsNextHops = {
+    ...{ config, limits, clock, random, cryptography },
+    ...{ recorder, store, descriptors, sealingDomain, warn },
+  };
+  const { resolver, dkim, stsPolicies, tls, transport, signer } = await openOutbound(towardsNextHops);
   const composer = new MimeComposer();
   const deliverer = new Deliverer({
     hostname,
@@ -250,6 +255,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     snapshots: saverOf(keeper, store, around.log),
     deliverer,
     resolver,
+    stsPolicies,
     server,
     listeners,
     control,
@@ -289,6 +295,7 @@ interface HouseParts {
   readonly snapshots: SnapshotSaver;
   readonly deliverer: Deliverer;
   readonly resolver: { close(): void };
+  readonly stsPolicies: StsKeeper;
   readonly server: Server;
   readonly listeners: SmtpListeners;
   readonly control: ControlServer;
@@ -318,6 +325,7 @@ class House implements Relaykeeper {
     recorder.start();
     use.start();
     snapshots.start();
+    this.#parts.stsPolicies.start();
     this.#parts.certificateWatch.start();
     this.#recovery = deliverer.start().catch((fault: unknown) => around.crash(fault));
     const controlled = await control.open(this.controlSocket);
@@ -340,6 +348,7 @@ class House implements Relaykeeper {
     await this.#console?.close();
     await deliverer.stop(STOP_DEADLINE_MS);
     await this.#recovery;
+    await this.#parts.stsPolicies.stop();
     this.#parts.resolver.close();
     await this.#parts.certificateWatch.stop();
     await use.stop();

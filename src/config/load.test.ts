@@ -101,6 +101,7 @@ describe("loadConfig()", () => {
       smarthost: { host: "smtp.example.net", port: 587 },
       local: { host: "mail.example.com", port: 25 },
       tls: "require",
+      publishedTls: { dane: true, mtaSts: true },
       credentials: { user: "relay", password: "secret" },
     });
     assert.deepEqual(config.dns.servers.map(formatSocketAddress), ["192.0.2.53:53", "[2001:db8::53]:5353"]);

@@ -242,12 +242,13 @@ function listenerConfig(listener: ParsedFile["listener"][number]): ListenerConfi
 }
 
 function deliveryConfig({ delivery }: ParsedFile): DeliveryConfig {
-  const { mode, smarthost, local, tls, user, password } = delivery;
+  const { mode, smarthost, local, tls, published_tls: published, user, password } = delivery;
   return {
     mode,
     smarthost: smarthost ?? null,
     local: local ?? null,
     tls,
+    publishedTls: { dane: published.includes("dane"), mtaSts: published.includes("mta-sts") },
     credentials: user === undefined || password === undefined ? null : { user, password },
   };
 }

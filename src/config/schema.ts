@@ -115,6 +115,8 @@ const listener = z.strictObject({
     ),
 });
 
+const PUBLISHED_TLS = ["dane", "mta-sts"] as const;
+
 const delivery = z.strictObject({
   mode: z
     .enum(["mx", "smarthost", "capture"])
@@ -128,6 +130,12 @@ const delivery = z.strictObject({
     .enum(["none", "may", "require", "implicit"])
     .prefault("may")
     .describe("TLS towards the smart host: never, when it offers STARTTLS, always, or from the first octet."),
+  published_tls: z
+    .array(z.enum(PUBLISHED_TLS))
+    .prefault([...PUBLISHED_TLS])
+    .describe(
+      "What next hops publish of TLS and the relay keeps to, where no route says otherwise: TLSA records of signed zones (`dane`), and MTA-STS. `[]` keeps to neither.",
+    ),
   user: z.string().min(1).max(255).optional().describe("User name for the smart host. Sent only after TLS."),
   password: z
     .string()

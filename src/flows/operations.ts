@@ -24,7 +24,8 @@ import type {
 } from "../core/policy/policy.ts";
 import type { MemoryContent } from "../core/mail/content.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
-import type { Composer, Cryptography, EntryUse, Journal, ListenerState, SessionState, UserStore } from "./ports.ts";
+import type { ListenerState, SessionState } from "./listener-state.ts";
+import type { Composer, Cryptography, EntryUse, Journal, UserStore } from "./ports.ts";
 
 export interface ChangeRequest {
   readonly change: PolicyChange;

@@ -19,8 +19,9 @@ import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
 import type { AppliedPolicy, TlsDemand } from "../core/tls-policy/demand.ts";
-import type { StsPolicy } from "../core/tls-policy/sts.ts";
+import type { KeptStsPolicy, StsFetchFault, StsPolicy } from "../core/tls-policy/sts.ts";
 import type { TlsResult } from "../core/tls-policy/tls-result.ts";
+import type { ListenerState, SessionState } from "./listener-state.ts";
 import type { Rewriting } from "./rewrite.ts";
 
 // --- time and chance --------------------------------------------------------------------------------------------------
@@ -325,6 +326,18 @@ export interface StsPolicies {
   policyOf(domain: Domain): Promise<StsPolicy | null>;
 }
 
+/** Asks the web server of a domain for its policy (RFC 8461 §3.3). Never rejects; takes a minute at most. */
+export interface StsPolicyFetcher {
+  fetch(domain: Domain): Promise<Result<string, StsFetchFault>>;
+}
+
+/** Policies of MTA-STS across restarts. One change of a domain at a time; what is lost is fetched again. */
+export interface StsPolicyStore {
+  load(): Promise<readonly KeptStsPolicy[]>;
+  put(policy: KeptStsPolicy): Promise<void>;
+  remove(domain: Domain): Promise<void>;
+}
+
 export interface OutgoingMessage {
   readonly id: QueueId;
   readonly envelope: Omit<Envelope, "recipients">;
@@ -356,34 +369,6 @@ export interface Transport {
 }
 
 // --- network: in ------------------------------------------------------------------------------------------------------
-
-/** How old the TLS may be that a client speaks with us: from 1.2 on, or from 1.0 on with short keys and SHA-1 (RFC 8996 forbids them). */
-export type TlsAge = "modern" | "legacy";
-
-export interface ListenerState {
-  /** As configured: `0.0.0.0:25`. */
-  readonly configured: string;
-  /** As bound, with the port the system chose for 0; "" when closed. */
-  readonly bound: string;
-  readonly tls: "none" | "starttls" | "implicit";
-  readonly auth: "off" | "tls" | "always";
-  /** Networks of old devices that may use TLS 1.0 and 1.1. */
-  readonly legacyTlsFrom: readonly string[];
-  /** Networks of old devices that may use AUTH without TLS. */
-  readonly plainAuthFrom: readonly string[];
-}
-
-export interface SessionState {
-  readonly id: number;
-  readonly client: string;
-  readonly listener: string;
-  readonly since: Instant;
-  readonly helo: string;
-  readonly user: string | null;
-  readonly tls: string;
-  readonly state: string;
-  readonly messages: number;
-}
 
 /** The SMTP server's doors. STRTCPSVR and ENDTCPSVR work them; the queue does not care. */
 export interface Listeners {

@@ -15,7 +15,7 @@ import {
   transactionEnded,
   type Action,
 } from "../core/smtp/session.ts";
-import type { SessionState } from "./ports.ts";
+import type { SessionState } from "./listener-state.ts";
 import { Authentication } from "./receive-authentication.ts";
 import { IncomingContent } from "./receive-content.ts";
 import { Dialogue, waited } from "./receive-dialogue.ts";

@@ -7,7 +7,8 @@ import type { Attributes, EntryId } from "../core/policy/policy.ts";
 import type { AcceptedMessage, QueueId } from "../core/queue/message.ts";
 import type { Offers } from "../core/smtp/extensions.ts";
 import type { Credentials } from "./credentials.ts";
-import type { Clock, SessionState, Spool } from "./ports.ts";
+import type { SessionState } from "./listener-state.ts";
+import type { Clock, Spool } from "./ports.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { Recorder } from "./record.ts";
 

@@ -1,7 +1,8 @@
 import { err, ok, type Result } from "../core/base/result.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { Job, ServerOperations, ServerStatus } from "./operations.ts";
-import type { Clock, Listeners, ProcessorMeter, SessionState } from "./ports.ts";
+import type { SessionState } from "./listener-state.ts";
+import type { Clock, Listeners, ProcessorMeter } from "./ports.ts";
 
 /** What stays the same while the program runs. */
 export interface ServerFacts {

@@ -8,7 +8,7 @@ import { textOfDemand, type TlsDemand } from "../../core/tls-policy/demand.ts";
 import { judgePeer, type Peer, type TlsFailure } from "../../core/tls-policy/judge.ts";
 import { anchorsInRecords, type CertificateOctets, type Digests } from "../../core/tls-policy/tlsa.ts";
 import type { Clock, NextHopServer } from "../../flows/ports.ts";
-import { BoundedMap } from "./bounded-map.ts";
+import { BoundedMap } from "../../core/base/bounded-map.ts";
 
 export interface EncryptionOptions {
   readonly clock: Clock;

@@ -7,7 +7,7 @@ import { contains, type Network } from "../../core/mail/network.ts";
 import { parseProxyHeader, PROXY_HEADER_OCTETS_MAX } from "../../core/smtp/proxy-protocol.ts";
 import type { Receiver } from "../../flows/receive.ts";
 import type { ReceivingSession } from "../../flows/receive-session.ts";
-import type { TlsAge } from "../../flows/ports.ts";
+import type { TlsAge } from "../../flows/listener-state.ts";
 import type { ListenerProfile, Wire } from "../../flows/reception.ts";
 
 /** What a connection must know of the door it came in at. */

@@ -1,7 +1,8 @@
 import type { SecureContext } from "node:tls";
 import { ok, type Result } from "../../core/base/result.ts";
 import { DAY_MS, type Instant } from "../../core/base/time.ts";
-import type { Clock, TlsAge } from "../../flows/ports.ts";
+import type { TlsAge } from "../../flows/listener-state.ts";
+import type { Clock } from "../../flows/ports.ts";
 import { loadPair, type CertificateFiles, type CertificateSource, type LoadedPair } from "./load-pair.ts";
 import type { CertificatePair } from "./self-signed.ts";
 import { createServerContext } from "./server-context.ts";

@@ -1,6 +1,6 @@
 import { constants } from "node:crypto";
 import { createSecureContext, DEFAULT_CIPHERS, type SecureContext } from "node:tls";
-import type { TlsAge } from "../../flows/ports.ts";
+import type { TlsAge } from "../../flows/listener-state.ts";
 import type { CertificatePair } from "./self-signed.ts";
 
 /**

@@ -124,6 +124,15 @@ export const DEFAULT_LIMITS = {
   dnsPorts: 64,
   /** DNS answers that come over TCP at once (RFC 7766), each at most 64 KiB; further ones wait. */
   dnsTcpConnections: 32,
+  /** Waiting for the MTA-STS policy of a domain that is met for the first time; afterwards mail goes as if it had none (RFC 8461 §5.1). */
+  stsWaitMs: 5_000,
+  /** Fetching one MTA-STS policy, beside the mail (RFC 8461 §3.3: a minute), its size (64 KiB), and how many at once. */
+  stsFetchTimeoutMs: 60_000,
+  stsPolicyOctets: 65_536,
+  stsFetches: 16,
+  /** MTA-STS policies kept, in memory and in the data directory, and what they hold together; those not asked for longest go first. */
+  stsPolicies: 5_000,
+  stsCacheOctets: 16 * 1_048_576,
   /**
    * Header of a message that is edited on its way out, so that ten thousand recipients in To fit. A longer one is not mended, and the message fails where
    * its author would have to be another.

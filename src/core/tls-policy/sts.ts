@@ -1,5 +1,7 @@
 import { err, ok, type Result } from "../base/result.ts";
-import { parseDomain } from "../mail/domain.ts";
+import type { Instant } from "../base/time.ts";
+import { parseDomain, type Domain } from "../mail/domain.ts";
+import type { TlsFailureType } from "./tls-result.ts";
 
 /** A policy of MTA-STS (RFC 8461 §3.2). */
 export interface StsPolicy {
@@ -9,6 +11,21 @@ export interface StsPolicy {
   readonly maxAgeSeconds: number;
   /** As they stand in the policy, for TLSRPT. */
   readonly lines: readonly string[];
+}
+
+/** Why a policy cannot be had. */
+export interface StsFetchFault {
+  readonly type: TlsFailureType;
+  readonly reason: string;
+}
+
+/** A policy of MTA-STS as it came. */
+export interface KeptStsPolicy {
+  readonly domain: Domain;
+  /** Of the record that announced it. */
+  readonly id: string;
+  readonly fetchedAt: Instant;
+  readonly text: string;
 }
 
 /** Patterns of one policy; more are a mistake. */
