@@ -13,7 +13,9 @@ const mailbox = (localPart: string, domain: string): Mailbox => ({
   host: { kind: "domain", domain: domain as Domain },
 });
 const SENDER = mailbox("scan", "floor.example");
-const RELAY: Rewriting = { sender: mailbox("relay", "example.com"), header: true, mend: "default" };
+const ADDRESS = mailbox("relay", "example.com");
+const RELAY: Rewriting = { rewrite: { sender: ADDRESS, header: true }, hygiene: "default" };
+const LEAVE: Rewriting = { rewrite: { sender: null, header: true }, hygiene: "default" };
 const MAIL = "From: Scan <scan@floor.example>\r\nDate: x\r\nMessage-ID: y\r\n\r\nbody\r\n";
 const FORGOT = "To: u@far.example\r\n\r\nbody\r\n";
 
@@ -74,7 +76,7 @@ const pathOf = ({ envelope }: Draft): string =>
 describe("nothing to be done", () => {
   test("is done at once, without a look at the content", () => {
     const bench = new Bench(FORGOT);
-    for (const rewriting of [null, { ...RELAY, sender: null }, { ...RELAY, header: false }]) {
+    for (const rewriting of [null, LEAVE, { ...RELAY, rewrite: { sender: ADDRESS, header: false } }]) {
       const draft = bench.rewriter.draft(queued(), bench.content("file"), rewriting);
       assert.ok(
         !(draft instanceof Promise) && draft.front.length === 0 && draft.skipOctets === 0 && draft.edits === "",
@@ -94,7 +96,10 @@ describe("the sender", () => {
   test("becomes another in envelope and header, or in the envelope alone", async () => {
     const bench = new Bench(MAIL);
     for (const header of [true, false]) {
-      const draft = await bench.rewriter.draft(queued(), bench.content(), { ...RELAY, header });
+      const draft = await bench.rewriter.draft(queued(), bench.content(), {
+        ...RELAY,
+        rewrite: { sender: ADDRESS, header },
+      });
       assert.ok(!("code" in draft));
       assert.equal(pathOf(draft), "relay@example.com");
       assert.equal(draft.front.length > 0, header);
@@ -113,7 +118,10 @@ describe("the sender", () => {
   test("an address beyond ASCII asks for SMTPUTF8", async () => {
     const bench = new Bench(MAIL);
     const sender = mailbox("r\u00e9lais", "example.com");
-    const draft = await bench.rewriter.draft(queued(), bench.content(), { ...RELAY, sender });
+    const draft = await bench.rewriter.draft(queued(), bench.content(), {
+      ...RELAY,
+      rewrite: { sender, header: true },
+    });
     assert.ok(!("code" in draft) && draft.envelope.smtpUtf8);
     assert.ok(Buffer.from(draft.front).includes("<r\u00e9lais@example.com>"));
   });
@@ -121,14 +129,14 @@ describe("the sender", () => {
   test("is not left as it is where the header is too long to be edited: the message fails", async () => {
     const bench = new Bench(`X: ${"y".repeat(3_000)}\r\n${MAIL}`, 1_000);
     assert.match(await bench.header(RELAY), /^554 The header is too long/);
-    assert.equal(await bench.header({ ...RELAY, sender: null, mend: "yes" }), "");
+    assert.equal(await bench.header({ ...LEAVE, hygiene: "yes" }), "");
   });
 });
 
 describe("what was forgotten", () => {
   const mendedHeader =
     "To: u@far.example\r\nFrom: <scan@floor.example>\r\nDate: Tue, 24 Nov 2026 04:20:35 +0000\r\nMessage-ID: <Q7@relay.example>\r\n\r\n";
-  const table: readonly (readonly [Rewriting["mend"] | null, boolean, string])[] = [
+  const table: readonly (readonly [Rewriting["hygiene"] | null, boolean, string])[] = [
     [null, false, ""],
     [null, true, mendedHeader],
     ["default", false, ""],
@@ -136,9 +144,9 @@ describe("what was forgotten", () => {
     ["yes", false, mendedHeader],
     ["no", true, ""],
   ];
-  for (const [mend, mustMend, wanted] of table) {
-    test(`${mend ?? "no route"}, ${mustMend ? "a client that we relay for" : "anybody"}`, async () => {
-      const rewriting = mend === null ? null : { sender: null, header: false, mend };
+  for (const [hygiene, mustMend, wanted] of table) {
+    test(`${hygiene ?? "no route"}, ${mustMend ? "a client that we relay for" : "anybody"}`, async () => {
+      const rewriting = hygiene === null ? null : { ...LEAVE, hygiene };
       for (const kind of ["memory", "file"] as const) {
         assert.equal(await new Bench(FORGOT).header(rewriting, queued({ mustMend }), kind), wanted);
       }

@@ -1,20 +1,15 @@
 import type { Limits } from "../core/base/limits.ts";
 import type { Content } from "../core/mail/content.ts";
-import { editHeader, HeadReader, type Head } from "../core/mail/edit-header.ts";
+import { editHeader, HeadReader, type Head, type Mending } from "../core/mail/edit-header.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import { formatMailDate } from "../core/mail/trace-header.ts";
+import { DEFAULT_ROUTE, type RouteRule } from "../core/policy/route-rule.ts";
 import { formatQueueId, type QueuedMessage } from "../core/queue/message.ts";
 import type { OutgoingMessage, Spool } from "./ports.ts";
 
-/** What a route makes of the sender and the header of what takes it. */
-export interface Rewriting {
-  /** Takes the place of the reverse-path, save of the null one; and of the author, with `header`. null: the sender stays. */
-  readonly sender: Mailbox | null;
-  readonly header: boolean;
-  /** Whether what a mail program forgot is put right: "default" is yes for mail of clients that we relay for. */
-  readonly mend: "default" | "yes" | "no";
-}
+/** What a route makes of the sender and the header of what takes it: SNDRWT, HDRRWT, HDRFIX. */
+export type Rewriting = Pick<RouteRule, "rewrite" | "hygiene">;
 
 /** A message as it goes out by one way, not signed yet. */
 export interface Draft extends Pick<OutgoingMessage, "envelope" | "front" | "skipOctets" | "content"> {
@@ -48,11 +43,11 @@ export class Rewriter {
 
   /** `rewriting`: that of the route; null where it has none. A reply says why the message cannot go out by it at all. */
   draft(message: QueuedMessage, content: Content, rewriting: Rewriting | null): Draft | Promise<Draft | Reply> {
-    const mend =
-      rewriting === null || rewriting.mend === "default" ? message.origin.mustMend : rewriting.mend === "yes";
-    const sender = rewriting?.sender ?? null;
+    const { rewrite, hygiene } = rewriting ?? DEFAULT_ROUTE;
+    const { sender } = rewrite;
+    const mend = hygiene === "default" ? message.origin.mustMend : hygiene === "yes";
     const envelope = sender === null ? message.envelope : withSender(message.envelope, sender);
-    const author = rewriting?.header === true ? sender : null;
+    const author = rewrite.header ? sender : null;
     const draft: Draft = { envelope, front: NOTHING, skipOctets: 0, content, edits: "" };
     if (mend !== true && author === null) return draft;
     const edited = (head: Head | null): Draft | Reply => {
@@ -74,7 +69,7 @@ export class Rewriter {
     return reader.end();
   }
 
-  #mending({ id, acceptedAt, envelope }: QueuedMessage): NonNullable<Parameters<typeof editHeader>[1]["mending"]> {
+  #mending({ id, acceptedAt, envelope }: QueuedMessage): Mending {
     return {
       reversePath: envelope.reversePath,
       date: formatMailDate(acceptedAt),

@@ -90,6 +90,7 @@ const METHODS = {
 } as const;
 const TRANSPORTS = { "*SMTP": "smtp", "*GRAPH": "graph" } as const;
 const YES_NO = { "*YES": true, "*NO": false } as const;
+const HYGIENE = { "*DFT": "default", "*YES": "yes", "*NO": "no" } as const;
 
 /** The fields that say nothing, or nothing of their own. */
 const NOTHING: Readonly<Partial<Record<RouteField, string>>> = {
@@ -143,7 +144,7 @@ function allTexts({ match, action, tls, auth, transport, pace, rewrite, hygiene 
     RATEDAY: number("RATEDAY", pace.perDay),
     SNDRWT: orNothing("SNDRWT", rewrite.sender === null ? [] : [formatMailbox(rewrite.sender)]),
     HDRRWT: [nameOf(YES_NO, rewrite.header)],
-    HDRFIX: [nameOf(YES_NO, hygiene)],
+    HDRFIX: [nameOf(HYGIENE, hygiene)],
   };
 }
 
@@ -203,7 +204,7 @@ export function parseRoute(name: string, texts: RouteTexts): Result<RouteRule, r
       perDay: reader.one("RATEDAY", parsePace),
     },
     rewrite: { sender: reader.one("SNDRWT", parseSender), header: reader.choice("HDRRWT", YES_NO) },
-    hygiene: reader.choice("HDRFIX", YES_NO),
+    hygiene: reader.choice("HDRFIX", HYGIENE),
   };
   if (reader.faults.length === 0) reader.faults.push(...disagreements(route, hosts));
   return reader.faults.length === 0 ? ok(route) : err(reader.faults);

@@ -213,9 +213,13 @@ const CONTENT: readonly Parameter[] = [
   {
     keyword: "HDRFIX",
     prompt: "Header put right",
-    help: "Whether Bcc is taken out, and a missing Date or Message-ID added.",
-    shape: oneOf({ "*NO": "The header is left alone", "*YES": "The header is put right" }),
-    default: "*NO",
+    help: "Whether Bcc is taken out, and a missing From, Date or Message-ID added.",
+    shape: oneOf({
+      "*DFT": "Of clients that the policy names: *ACCEPT, networks of *NEAR, users",
+      "*YES": "Of everybody",
+      "*NO": "The header is left alone",
+    }),
+    default: "*DFT",
   },
 ];
 
