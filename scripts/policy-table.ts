@@ -79,7 +79,7 @@ function answerTo(asked: Case): string {
   const policy = policyOf({ ALWRLY, ALWAUTH }, entries);
   const host = domain(asked["recipient local"] === "yes" ? "inside.example" : "far.example");
   const mailbox: Mailbox = { localPart: "user", host: { kind: "domain", domain: host } };
-  const { verdict, rule, reply } = decideRelay(policy, client(asked.authenticated === "yes"), mailbox, DECISION);
+  const { verdict, rule, reply } = decideRelay(policy, client(asked.authenticated === "yes"), mailbox, null, DECISION);
   return `${verdict} | ${rule} | \`${describeReply(reply).replace(`<user@${host}>`, "<recipient>")}\``;
 }
 
@@ -144,7 +144,7 @@ function pathRow(path: string): string {
     policyOf({ ALWRLY: "*NEAR", PCTRTGCHR: "*NO" }, [near]),
   ];
   const answers = policies.map((policy) => {
-    const { verdict, rule, recipient } = decideRelay(policy, client(false), parsed.value.path, DECISION);
+    const { verdict, rule, recipient } = decideRelay(policy, client(false), parsed.value.path, null, DECISION);
     const passed = verdict === "relay" || verdict === "local";
     return passed ? `${verdict} ${rule}, \`${formatMailbox(recipient)}\`` : `${verdict} ${rule}`;
   });

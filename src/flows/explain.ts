@@ -40,7 +40,7 @@ export class Explainer implements ExplainOperations {
     if (question.recipient === null || isSettled(connection)) return connection;
     const sender = this.#sender(policy, facts, question.reversePath);
     if (isSettled(sender)) return afterSteps([connection], sender);
-    return afterSteps([connection, sender], this.#recipient(policy, facts, question.recipient));
+    return afterSteps([connection, sender], this.#recipient(policy, facts, question.recipient, question.reversePath));
   }
 
   #sender(policy: CompiledPolicy | null, facts: ClientFacts, text: string): Decision {
@@ -49,10 +49,11 @@ export class Explainer implements ExplainOperations {
     return decideSender(policy, facts, path.value.path, NOT_JOURNALLED);
   }
 
-  #recipient(policy: CompiledPolicy | null, facts: ClientFacts, text: string): Decision {
+  #recipient(policy: CompiledPolicy | null, facts: ClientFacts, text: string, sender: string): Decision {
     const path = parseForwardPath(bracketed(text), policy?.settings.localDomains[0] ?? null);
     if (!path.ok) return unreadable(policy, "RCPT", text, path);
-    return decideRelay(policy, facts, path.value.path, NOT_JOURNALLED);
+    const reversePath = parseReversePath(bracketed(sender));
+    return decideRelay(policy, facts, path.value.path, reversePath.ok ? reversePath.value.path : null, NOT_JOURNALLED);
   }
 }
 

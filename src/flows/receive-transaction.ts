@@ -147,7 +147,7 @@ export class Transaction {
     const caller = this.#caller;
     const asked = formatMailbox(command.path);
     const id = recorder.decisionIdFor(caller.client, asked, caller.now);
-    const decision = decideRelay(this.#policy, factsOf(caller), command.path, id);
+    const decision = decideRelay(this.#policy, factsOf(caller), command.path, this.#mail.path, id);
     if (!record(this.#receiver, caller, decision, id, this.#reversePath, asked)) return decision.reply;
     this.#relayedFor ||= namesClient(decision);
     const { recipient } = decision;

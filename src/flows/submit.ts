@@ -74,7 +74,7 @@ export class Submitter implements SubmitOperations {
     for (const recipient of submission.envelope.recipients) {
       const text = formatMailbox(recipient.forwardPath);
       const id = this.#options.recorder.decisionIdFor(client.address, text, now);
-      const decision = decideRelay(compiled, client, recipient.forwardPath, id);
+      const decision = decideRelay(compiled, client, recipient.forwardPath, submission.envelope.reversePath, id);
       const passed = this.#record(submission, decision, id, text, now);
       if (!passed) refused.push({ recipient: text, reply: decision.reply });
       else if (accepted.length >= limits.recipients) refused.push({ recipient: text, reply: TOO_MANY_RECIPIENTS });

@@ -44,7 +44,7 @@ function measure(count: number): void {
   const strange = (): ClientFacts => facts(stranger());
   const members = membersOf(some);
   const member = (): ClientFacts => facts(members());
-  const relay = (client: ClientFacts): unknown => decideRelay(policy, client, FAR, 1).verdict;
+  const relay = (client: ClientFacts): unknown => decideRelay(policy, client, FAR, null, 1).verdict;
   const connect = nanosPerCall(strange, (client) => decideConnection(policy, client, 1).verdict, 200_000);
   const refused = nanosPerCall(strange, relay, 200_000);
   const relayed = nanosPerCall(member, relay, 200_000);

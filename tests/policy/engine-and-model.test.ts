@@ -21,7 +21,7 @@ test(`engine and model agree about ${triples} triples of policy, client and reci
     const recipients = Array.from({ length: RECIPIENTS }, () => randomRecipient(chance));
     for (const client of clients) {
       for (const recipient of recipients) {
-        const decision = decideRelay(policy, client.facts, recipient.mailbox, 1);
+        const decision = decideRelay(policy, client.facts, recipient.mailbox, null, 1);
         const { verdict, rule, entry } = decision;
         const passed = decision.rule === "ADDRESS" || verdict === "refuse-connection" || rule === "AUTH-REQUIRED";
         const final = passed ? "-" : formatMailbox(decision.recipient);

@@ -16,6 +16,7 @@ import {
   type EntryValue,
   type ListName,
 } from "./policy.ts";
+import { RouteTable } from "./route-table.ts";
 
 /** What the configuration file adds to a policy. */
 export interface PolicySettings {
@@ -33,7 +34,7 @@ export interface MatchingSets {
   readonly nearDomains: DomainSet;
 }
 
-/** Of *DOMAIN, *SVRBIND, *CLTBIND and *HOSTAUTH together: they are looked through, not searched. */
+/** Of *DOMAIN, *SVRBIND, *CLTBIND, *HOSTAUTH and *ROUTE together: each change of one copies the map of all. */
 export const OTHER_ENTRIES_MAX = 10_000;
 
 /** By list and key of the value. */
@@ -73,6 +74,8 @@ export class CompiledPolicy implements PolicyParts {
   readonly nearDomains: DomainSet;
   readonly others: OtherEntries;
   readonly nextId: EntryId;
+  /** *ROUTE. */
+  readonly routes: RouteTable;
   readonly #ownDomains: ReadonlyMap<Domain, LocalBecause>;
   readonly #interfaceDomains: ReadonlyMap<Domain, readonly Entry[]>;
 
@@ -90,6 +93,7 @@ export class CompiledPolicy implements PolicyParts {
     this.nextId = parts.nextId;
     const sameAliases = before?.attributes.ALIASDMN === parts.attributes.ALIASDMN;
     this.#ownDomains = before && sameAliases ? before.#ownDomains : ownDomainsOf(parts);
+    this.routes = before && before.others === parts.others ? before.routes : routesOf(parts.others);
     this.#interfaceDomains =
       before && before.others === parts.others ? before.#interfaceDomains : interfaceDomainsOf(parts.others);
   }
@@ -237,6 +241,11 @@ function ownDomainsOf({ settings, attributes }: PolicyParts): ReadonlyMap<Domain
   for (const domain of attributes.ALIASDMN) own.set(domain, { kind: "alias" });
   for (const domain of settings.localDomains) own.set(domain, { kind: "configured" });
   return own;
+}
+
+function routesOf(others: OtherEntries): RouteTable {
+  const routes = Array.from(others.values()).filter(({ list }) => list === "*ROUTE");
+  return routes.length === 0 ? RouteTable.EMPTY : new RouteTable(routes);
 }
 
 function interfaceDomainsOf(others: OtherEntries): ReadonlyMap<Domain, readonly Entry[]> {

@@ -19,6 +19,7 @@ import { decideConnection, decideRelay, decideSender } from "./decide.ts";
 import { parseDecisionId } from "./decision-id.ts";
 import type { ClientFacts, Decision } from "./decision.ts";
 import type { AllowRelay, Attributes, EntryValue, ListName, PolicyChange } from "./policy.ts";
+import { parseRoute, type RouteTexts } from "./route-fields.ts";
 
 const ID = parseDecisionId("D-7F3K2") ?? 0;
 
@@ -88,26 +89,69 @@ suite("decideRelay()", () => {
     test(`answers "${expected}" under ${ALWRLY}, accept ${inAccept}, near ${inNear}`, () => {
       const policy = policyOf({ ALWRLY }, ["*ACCEPT", "10.100.0.0/16"], ["*NEAR", "near.example"]);
       const from = client(inAccept ? "10.100.1.2" : "10.99.1.2");
-      const decision = decideRelay(policy, from, mailbox(inNear ? "u@near.example" : "u@far.example"), ID);
+      const decision = decideRelay(policy, from, mailbox(inNear ? "u@near.example" : "u@far.example"), null, ID);
       assert.equal(said(decision), expected);
     });
   }
 
   test("refuses in the words of the contract, and accepts in constant ones", () => {
     const policy = policyOf({ ALWRLY: "*LIST" }, ["*ACCEPT", "10.100.0.0/16"]);
-    const refused = decideRelay(policy, client("10.2.3.4"), mailbox("user@example.net"), ID);
+    const refused = decideRelay(policy, client("10.2.3.4"), mailbox("user@example.net"), null, ID);
     assert.equal(describeReply(refused.reply), "550 5.7.1 <user@example.net>: relay denied for 10.2.3.4 [D-7F3K2]");
-    const one = decideRelay(policy, client("10.100.0.1"), mailbox("user@example.net"), ID);
-    const other = decideRelay(policy, client("10.100.0.2"), mailbox("other@example.net"), ID + 1);
+    const one = decideRelay(policy, client("10.100.0.1"), mailbox("user@example.net"), null, ID);
+    const other = decideRelay(policy, client("10.100.0.2"), mailbox("other@example.net"), null, ID + 1);
     assert.equal(one.reply, other.reply);
     assert.equal(one.reply.code, 250);
+  });
+
+  test("is refused by a route, asked last, and never let in by one", () => {
+    const add = (policy: CompiledPolicy, name: string, texts: RouteTexts, expiresAt: number | null = null) => {
+      const route = parseRoute(name, texts);
+      assert.ok(route.ok, JSON.stringify(route));
+      const entry = { list: "*ROUTE", value: { kind: "route", route: route.value }, text: "", expiresAt } as const;
+      return after(policy, { kind: "add-entry", entry });
+    };
+    let policy = policyOf({ ALWRLY: "*LIST" }, ["*ACCEPT", "10.0.0.0/8"]);
+    policy = add(policy, "NO-SALES", {
+      RCPDMN: ["far.example"],
+      SNDADR: ["sales@inside.example"],
+      ACTION: ["*REFUSE"],
+    });
+    policy = add(policy, "OURS", { RCPDMN: ["inside.example"], CLTADR: ["10.9.0.0/16"], ACTION: ["*REFUSE"] }, 100);
+    policy = add(policy, "EVERY", { ACTION: ["*CAPTURE"] });
+    const sales = mailbox("sales@inside.example");
+    const cases: [from: string, sender: Mailbox | null, to: string, now: number, expected: string][] = [
+      ["10.0.0.1", null, "u@far.example", 0, "relay ACCEPT E1"],
+      ["10.0.0.1", sales, "u@far.example", 0, "refuse ROUTE E2"],
+      ["10.0.0.1", sales, "u@near.example", 0, "relay ACCEPT E1"],
+      ["192.0.2.1", sales, "u@far.example", 0, "refuse NO-MATCH"],
+      ["192.0.2.1", null, "u@other.example", 0, "refuse NO-MATCH"],
+      ["10.9.0.1", null, "u@inside.example", 99, "refuse ROUTE E3"],
+      ["10.9.0.1", null, "u@inside.example", 100, "local LOCAL"],
+      ["10.8.0.1", null, "u@inside.example", 0, "local LOCAL"],
+    ];
+    for (const [from, sender, to, now, expected] of cases) {
+      assert.equal(
+        said(decideRelay(policy, client(from, { now }), mailbox(to), sender, ID)),
+        expected,
+        `${from} ${to}`,
+      );
+    }
+    const refused = decideRelay(policy, client("10.0.0.1"), mailbox("u@far.example"), sales, ID);
+    assert.equal(
+      describeReply(refused.reply),
+      "550 5.7.1 <u@far.example>: mail for it is not taken here, by policy [D-7F3K2]",
+    );
+    assert.equal(refused.path.at(-1), "*ROUTE: NO-SALES (E2) is refused");
+    const passed = decideRelay(policy, client("10.0.0.1"), mailbox("u@far.example"), null, ID);
+    assert.equal(passed.path.at(-1), "*ROUTE: EVERY (E4) is kept in the capture box");
   });
 
   test("defers without a policy: doubt closes the door", () => {
     for (const decision of [
       decideConnection(null, client("10.2.3.4"), ID),
       decideSender(null, client("10.2.3.4"), null, ID),
-      decideRelay(null, client("10.2.3.4"), mailbox("user@inside.example"), ID),
+      decideRelay(null, client("10.2.3.4"), mailbox("user@inside.example"), null, ID),
     ]) {
       assert.equal(said(decision), "defer NO-POLICY");
       assert.match(describeReply(decision.reply), /^451 4\.7\.1 /);
@@ -125,7 +169,7 @@ suite("decideRelay()", () => {
       ["*DOMAIN", "own.example at 192.0.2.1", 500],
     );
     const at = (now: number, from: string, to: string): Decision =>
-      decideRelay(policy, client(from, { now }), mailbox(to), ID);
+      decideRelay(policy, client(from, { now }), mailbox(to), null, ID);
     assert.equal(said(at(499, "10.1.2.3", "u@far.example")), "relay ACCEPT E2");
     assert.equal(said(at(500, "10.1.2.3", "u@far.example")), "relay ACCEPT E1");
     assert.match(at(500, "10.1.2.3", "u@far.example").path.join("\n"), /E2 10\.1\.0\.0\/16 ended 1970/);
@@ -143,7 +187,7 @@ suite("decideRelay()", () => {
     ] as const) {
       const policy = policyOf({ IFCDMN }, ["*DOMAIN", "own.example at 192.0.2.1"]);
       const from = client("10.0.0.1", { localAddress: address(came) });
-      assert.equal(said(decideRelay(policy, from, mailbox("u@own.example"), ID)), expected, `${IFCDMN} ${came}`);
+      assert.equal(said(decideRelay(policy, from, mailbox("u@own.example"), null, ID)), expected, `${IFCDMN} ${came}`);
     }
   });
 
@@ -153,15 +197,15 @@ suite("decideRelay()", () => {
       localPart: `u${"%inside.example".repeat(hosts)}`,
       host: { kind: "domain", domain: domain("inside.example") },
     });
-    const near = decideRelay(policy, client("10.0.0.1"), route(8), ID);
+    const near = decideRelay(policy, client("10.0.0.1"), route(8), null, ID);
     assert.equal(said(near), "local LOCAL");
     assert.equal(formatMailbox(near.recipient), "u@inside.example");
-    assert.equal(said(decideRelay(policy, client("10.0.0.1"), route(9), ID)), "refuse ADDRESS");
+    assert.equal(said(decideRelay(policy, client("10.0.0.1"), route(9), null, ID)), "refuse ADDRESS");
   });
 
   test("says every step in order, and the same in JSON as the contract has it", () => {
     const policy = policyOf({ ALWRLY: "*BOTH" }, ["*ACCEPT", "10.100.2.0/24"], ["*NEAR", ".near.example"]);
-    const decision = decideRelay(policy, client("10.100.3.1"), mailbox("u@a.near.example"), ID);
+    const decision = decideRelay(policy, client("10.100.3.1"), mailbox("u@a.near.example"), null, ID);
     assert.deepEqual(JSON.parse(JSON.stringify(decision)), {
       verdict: "relay",
       rule: "NEAR",
@@ -183,10 +227,10 @@ suite("decideRelay()", () => {
 
   test("keeps to what it was asked: later changes of the policy do not change its path", () => {
     const policy = policyOf({ ALWRLY: "*LIST" }, ["*ACCEPT", "10.100.2.0/24"]);
-    const decision = decideRelay(policy, client("10.100.2.1"), mailbox("u@far.example"), ID);
+    const decision = decideRelay(policy, client("10.100.2.1"), mailbox("u@far.example"), null, ID);
     after(policy, { kind: "remove-entry", id: 1 });
     assert.match(decision.path.join("\n"), /is in E1 10\.100\.2\.0\/24/);
-    assert.equal(decision.entry, decideRelay(policy, client("10.100.2.2"), mailbox("u@far.example"), ID).entry);
+    assert.equal(decision.entry, decideRelay(policy, client("10.100.2.2"), mailbox("u@far.example"), null, ID).entry);
   });
 
   test("makes the text of strangers printable and bounded in replies and path", () => {
@@ -196,11 +240,17 @@ suite("decideRelay()", () => {
       kind: "domain",
       domain: domain(`${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.example`),
     } as const;
-    const { text } = decideRelay(policy, client(`2001:db8:${"ffff:".repeat(5)}ffff`), { localPart, host }, ID).reply;
+    const { text } = decideRelay(
+      policy,
+      client(`2001:db8:${"ffff:".repeat(5)}ffff`),
+      { localPart, host },
+      null,
+      ID,
+    ).reply;
     assert.ok((text[0] ?? "").length < 500);
     assert.match(text[0] ?? "", /^[\x20-\x7e]+$/);
     const spoofed = { localPart: "a\u202eb\r\nc", host };
-    const decision = decideRelay(policy, client("10.0.0.1"), spoofed, ID);
+    const decision = decideRelay(policy, client("10.0.0.1"), spoofed, null, ID);
     assert.doesNotMatch(`${decision.reply.text.join("")}${decision.path.join("")}`, /[\r\n\u202e]/);
   });
 });
@@ -214,7 +264,7 @@ suite("decideConnection() and decideSender()", () => {
     const decisions = [
       decideConnection(policy, from, ID),
       decideSender(policy, from, null, ID),
-      decideRelay(policy, from, mailbox("u@inside.example"), ID),
+      decideRelay(policy, from, mailbox("u@inside.example"), null, ID),
     ];
     for (const decision of decisions) {
       assert.equal(said(decision), "refuse-connection REJECT E1");
@@ -230,7 +280,7 @@ suite("decideConnection() and decideSender()", () => {
       return [
         decideConnection(policy, from, ID),
         decideSender(policy, from, sender, ID),
-        decideRelay(policy, from, mailbox("u@inside.example"), ID),
+        decideRelay(policy, from, mailbox("u@inside.example"), null, ID),
       ].map((decision) => `${said(decision)} ${decision.reply.code}`);
     };
     assert.deepEqual(ask({}), new Array(3).fill("refuse-connection REJECT E1 554"));
@@ -298,7 +348,7 @@ suite("laws, for policies, clients and recipients of chance", () => {
         policy.attributes.ALWRLY === "*NONE"
           ? policy
           : after(policy, { kind: "set-attributes", attributes: { ALWRLY: "*NONE" } });
-      const decision = decideRelay(closed, randomClient(chance).facts, randomRecipient(chance).mailbox, ID);
+      const decision = decideRelay(closed, randomClient(chance).facts, randomRecipient(chance).mailbox, null, ID);
       assert.notEqual(decision.verdict, "relay");
     }
   });
@@ -331,8 +381,8 @@ suite("laws, for policies, clients and recipients of chance", () => {
     for (let i = 0; i < 5; i++) {
       const { facts } = randomClient(chance);
       const { mailbox: recipient } = randomRecipient(chance);
-      const now = decideRelay(changed, facts, recipient, ID);
-      if (passes(now)) assert.ok(passes(decideRelay(before, facts, recipient, ID)), now.path.join("\n"));
+      const now = decideRelay(changed, facts, recipient, null, ID);
+      if (passes(now)) assert.ok(passes(decideRelay(before, facts, recipient, null, ID)), now.path.join("\n"));
       if (passes(decideConnection(changed, facts, ID))) assert.ok(passes(decideConnection(before, facts, ID)));
       const sender = decideSender(changed, facts, recipient, ID);
       if (passes(sender)) assert.ok(passes(decideSender(before, facts, recipient, ID)), sender.path.join("\n"));

@@ -29,17 +29,19 @@ export function decideSender(
 }
 
 /**
- * May the client send to `forwardPath` (its source route stripped)? Pure and total; what no entry allows is refused, and what cannot be
- * known is deferred (law 3). Complete in itself: a client on *REJECT is refused here too, whoever forgot to ask at connect.
+ * May the client send to `forwardPath` (its source route stripped), as `reversePath`? Pure and total; what no entry allows is refused, and what cannot be
+ * known is deferred (law 3). What is allowed may still be refused by a route; no route lets in what is not. Complete in itself: a client on *REJECT is refused here too, whoever forgot to ask at connect.
  */
 export function decideRelay(
   policy: CompiledPolicy | null,
   client: ClientFacts,
   forwardPath: Mailbox,
+  reversePath: ReversePath,
   id: number,
 ): RelayDecision {
-  const judgement = judgeRelay(policy, client, forwardPath, null);
-  return new PolicyDecision(policy, client, { kind: "recipient", path: forwardPath }, id, judgement, judge);
+  const judgement = judgeRelay(policy, client, forwardPath, reversePath, null);
+  const question: Question = { kind: "recipient", path: forwardPath, sender: reversePath };
+  return new PolicyDecision(policy, client, question, id, judgement, judge);
 }
 
 /** Asks again, with a trail for the steps: everything here is pure, so the answer is the same. */
@@ -50,7 +52,7 @@ function judge(policy: CompiledPolicy | null, client: ClientFacts, question: Que
     case "sender":
       return judgeSender(policy, client, question.path, trail);
     case "recipient":
-      return judgeRelay(policy, client, question.path, trail);
+      return judgeRelay(policy, client, question.path, question.sender, trail);
   }
 }
 
@@ -73,7 +75,13 @@ function judgeSender(
   return judgeReversePath(policy, client, reversePath, trail) ?? CONNECT;
 }
 
-function judgeRelay(policy: CompiledPolicy | null, client: ClientFacts, forwardPath: Mailbox, trail: Trail): Judgement {
+function judgeRelay(
+  policy: CompiledPolicy | null,
+  client: ClientFacts,
+  forwardPath: Mailbox,
+  reversePath: ReversePath,
+  trail: Trail,
+): Judgement {
   if (policy === null) return noPolicy(trail);
   if (trail) trail.push(words.version(policy));
   const refused = judgeClient(policy, client, false, trail) ?? judgeAuthentication(policy, client, trail);
@@ -82,10 +90,26 @@ function judgeRelay(policy: CompiledPolicy | null, client: ClientFacts, forwardP
   if (recipient === null) return ADDRESS;
   const local = whyOurs(policy, client, recipient);
   if (trail) trail.push(words.recipientDomain(recipient, local));
-  if (local !== null) {
-    return judged("local", "LOCAL", local.kind === "entry" ? local.entry.id : 0, recipient);
-  }
-  return judgeForeign(policy, client, recipient, trail);
+  const allowed =
+    local !== null
+      ? judged("local", "LOCAL", local.kind === "entry" ? local.entry.id : 0, recipient)
+      : judgeForeign(policy, client, recipient, trail);
+  if (allowed.verdict === "refuse" || (trail === null && !policy.routes.refuses)) return allowed;
+  return judgeRoute(policy, client, recipient, reversePath, trail) ?? allowed;
+}
+
+/** A route with ACTION(*REFUSE), asked last. */
+function judgeRoute(
+  policy: CompiledPolicy,
+  client: ClientFacts,
+  recipient: Mailbox,
+  sender: ReversePath,
+  trail: Trail,
+): Judgement | null {
+  const question = { recipient: recipient.host, sender, client: client.address };
+  const found = policy.routes.match(question, client.now);
+  if (trail && policy.routes.size > 0) trail.push(words.routed(found));
+  return found?.route.action.kind === "refuse" ? judged("refuse", "ROUTE", found.entry.id, recipient) : null;
 }
 
 const CONNECTION: Question = { kind: "connection" };

@@ -11,6 +11,8 @@ import { formatEntryId, formatEntryValue } from "./coverage.ts";
 import type { ClientFacts } from "./decision.ts";
 import type { NetworkSet } from "./network-set.ts";
 import type { AllowRelay, Attributes, Entry, EntryId, ListName } from "./policy.ts";
+import type { RouteEntry } from "./route-table.ts";
+import { describeAction } from "./route-words.ts";
 
 /** An address of at most 64 + 1 + 255 octets whose every character had to be escaped still fits. */
 const ADDRESS_CHARACTERS_MAX = 400;
@@ -29,6 +31,12 @@ export function version(policy: CompiledPolicy): string {
 }
 
 /** The answer of a list of networks, with the entries that would have matched had they not ended. */
+export function routed(found: RouteEntry | null): string {
+  if (found === null) return "*ROUTE: no route matches";
+  const { entry, route } = found;
+  return `*ROUTE: ${route.name} (${formatEntryId(entry.id)}) ${describeAction(route.action)}`;
+}
+
 export function networkList(
   policy: CompiledPolicy,
   list: ListName,
@@ -184,6 +192,10 @@ export function senderRefusal(about: string, address: string, tag: string): Repl
 
 export function relayRefusal(about: string, address: string, tag: string): Reply {
   return reply(550, "5.7.1", `${prefix(about)}relay denied for ${address} ${tag}`);
+}
+
+export function routeRefusal(about: string, tag: string): Reply {
+  return reply(550, "5.7.1", `${prefix(about)}mail for it is not taken here, by policy ${tag}`);
 }
 
 function prefix(about: string | null): string {

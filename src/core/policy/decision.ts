@@ -19,6 +19,7 @@ export type Rule =
   | "AUTH-REQUIRED" // ALWAUTH(*LCLRLY), or a *REJECT client under OVRRJTCNNL(*YES), has not authenticated
   | "VFYFROMUSR"
   | "ADDRESS" // the forward-path is one that is never relayed: a ! path, "user@host"@local, a literal that is not ours
+  | "ROUTE" // the lists allow it, and a route with ACTION(*REFUSE) does not
   | "CONNECT" // nothing forbids the connection
   | "NO-MATCH" // no entry allows it
   | "NO-POLICY"; // no policy yet: doubt closes the door

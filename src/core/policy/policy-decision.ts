@@ -22,7 +22,7 @@ export interface Judgement {
 export type Question =
   | { readonly kind: "connection" }
   | { readonly kind: "sender"; readonly path: ReversePath }
-  | { readonly kind: "recipient"; readonly path: Mailbox };
+  | { readonly kind: "recipient"; readonly path: Mailbox; readonly sender: ReversePath };
 
 /** Gets every step that is asked, with its answer, in order; null where nobody wants to read them. */
 export type Trail = string[] | null;
@@ -88,6 +88,7 @@ export class PolicyDecision implements RelayDecision {
         return words.connectionRefusal(address, tag);
       case "refuse":
         if (this.rule === "AUTH-REQUIRED") return words.authenticationDemand(tag);
+        if (this.rule === "ROUTE") return words.routeRefusal(about ?? "", tag);
         return question.kind === "recipient"
           ? words.relayRefusal(about ?? "", address, tag)
           : words.senderRefusal(about ?? "", address, tag);

@@ -112,7 +112,7 @@ function assertSame(actual: CompiledPolicy, expected: CompiledPolicy, chance: Ch
     const { facts } = randomClient(chance);
     const { mailbox } = randomRecipient(chance);
     const [one, other] = [actual, expected].map((policy) => {
-      const { verdict, rule, entry } = decideRelay(policy, facts, mailbox, 1);
+      const { verdict, rule, entry } = decideRelay(policy, facts, mailbox, null, 1);
       return { verdict, rule, entry };
     });
     assert.deepEqual(one, other);
