@@ -39,7 +39,7 @@ const LINE_MAX = 71;
 
 const BLIND = new Set(["bcc", "resent-bcc"]);
 
-interface Field {
+export interface Field {
   /** In lower case. */
   readonly name: string;
   /** All of it but its last CRLF. */
@@ -99,7 +99,7 @@ export function mustMend(names: { has(name: string): boolean }): boolean {
   );
 }
 
-interface Header {
+export interface Header {
   readonly fields: readonly Field[];
   /** So long are they. */
   readonly octets: number;
@@ -107,7 +107,7 @@ interface Header {
   readonly isClean: boolean;
 }
 
-function readFields(head: string): Header {
+export function readFields(head: string): Header {
   const fields: Field[] = [];
   if (head === "") return { fields, octets: 0, isClean: true };
   let octets = 0;
@@ -182,11 +182,11 @@ function addressesOf(value: string): readonly Mailbox[] {
   });
 }
 
-function valueOf({ text }: Field): string {
+export function valueOf({ text }: Field): string {
   return text.slice(text.indexOf(":") + 1);
 }
 
-function field(name: string, value: string): Field {
+export function field(name: string, value: string): Field {
   return { name: name.toLowerCase(), text: `${name}: ${value}` };
 }
 
@@ -196,12 +196,12 @@ function named(name: string, angle: string): string {
 }
 
 /** The value as it stood behind another name. */
-function moved(name: string, value: string): Field {
+export function moved(name: string, value: string): Field {
   const [line = ""] = value.split("\r\n", 1);
   return { name: name.toLowerCase(), text: `${name}:${line.length > FIRST_LINE_MAX ? "\r\n " : ""}${value}` };
 }
 
 /** In octets of UTF-8, one a character, as the header has them. */
-function formatAngle(mailbox: Mailbox): string {
+export function formatAngle(mailbox: Mailbox): string {
   return `<${latin1(new TextEncoder().encode(formatMailbox(mailbox)))}>`;
 }
