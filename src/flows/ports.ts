@@ -357,6 +357,8 @@ export interface TransportResult {
   readonly routeTrouble: boolean;
   /** Whether the server offered DSN and so took over the duty to report (RFC 3461 §5.2.2). */
   readonly dsnPassedOn: boolean;
+  /** For how long the next hop wants nothing, where it said so. */
+  readonly retryAfterMs?: number;
 }
 
 export interface Transport {

@@ -82,6 +82,16 @@ export const DEFAULT_LIMITS = {
   connectionIdleMs: 20_000,
   /** Connections to all next hops together that are kept open for the next message; the one that rested longest is closed first. */
   idleConnections: 200,
+  /** A message that Microsoft Graph takes in one request: 4 MB in base64 ("user: sendMail", Microsoft Graph). */
+  graphMessageOctets: 3 * 1_048_576,
+  /** Recipients of one request to Graph: 500 a message by default ("Exchange Online limits"). */
+  graphRecipients: 500,
+  /** Requests to Graph at once, all routes together: four for one mailbox ("Microsoft Graph service-specific throttling limits"). */
+  graphConnections: 4,
+  /** Waiting for the answer to one request to Graph, connecting included. Less makes duplicates. */
+  graphTimeoutMs: 120_000,
+  /** An answer of Graph; what goes beyond is not read. */
+  graphAnswerOctets: 65_536,
   /** Messages over one connection to a next hop; then a new one, so that load spreads over its servers. */
   messagesPerConnection: 5_000,
   /**
