@@ -1,6 +1,7 @@
 /** What a relay has towards the outside: names, TLS with next hops, connections to them, signatures. */
 import type { Config } from "./config.ts";
 import type { Limits } from "./core/base/limits.ts";
+import type { FileContent } from "./core/mail/content.ts";
 import type { Random } from "./core/base/time.ts";
 import type { Domain } from "./core/mail/domain.ts";
 import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.ts";
@@ -11,12 +12,14 @@ import { createStsPolicyFiles } from "./adapters/mta-sts/policy-files.ts";
 import type { Descriptors } from "./adapters/node/descriptors.ts";
 import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
 import { signingCryptography } from "./adapters/node/signing.ts";
+import { GraphTransport } from "./adapters/graph/transport.ts";
 import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
+import { ChosenTransport } from "./flows/choose-transport.ts";
 import type { TlsFinderOptions } from "./flows/find-tls.ts";
 import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
 import { StsKeeper } from "./flows/keep-sts-policies.ts";
-import type { Clock, Cryptography } from "./flows/ports.ts";
+import type { Clock, Cryptography, TlsResults, Transport } from "./flows/ports.ts";
 import type { Recorder } from "./flows/record.ts";
 import { Sealer } from "./flows/seal.ts";
 import { MessageSigner, type Signer } from "./flows/sign.ts";
@@ -42,12 +45,12 @@ export interface Outbound {
   readonly stsPolicies: StsKeeper;
   /** What the search for next hops goes by. */
   readonly tls: Pick<TlsFinderOptions, "publishedTls" | "stsPolicies" | "tlsResults">;
-  readonly transport: SmtpTransport;
+  readonly transport: Transport;
   readonly signer: Signer;
 }
 
 export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
-  const { config, limits, clock, random, cryptography, recorder, store, descriptors } = parts;
+  const { config, limits, clock, random, cryptography, recorder, store } = parts;
   const resolver = createResolver({
     servers: config.dns.servers,
     isTrusted: config.dns.isTrusted,
@@ -76,17 +79,28 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     onFault: (fault) => parts.warn(`a policy of MTA-STS cannot be kept: ${String(fault)}`),
   });
   const tls = { publishedTls: config.delivery.publishedTls, stsPolicies, tlsResults: NO_TLS_RESULTS };
-  const transport = new SmtpTransport({
-    hostname: config.hostname,
-    limits,
-    clock,
-    readFile: (content) => store.spool.readFile(content),
-    tokens: NO_ACCESS_TOKENS,
-    tlsResults: tls.tlsResults,
-    leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
-  });
+  const transport = openTransport(parts, tls.tlsResults);
   const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
   const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
   const signer = new Sealer(sealing, new MessageSigner(signing));
   return { resolver, dkim, stsPolicies, tls, transport, signer };
+}
+
+function openTransport(
+  { config, limits, clock, store, descriptors }: OutboundParts,
+  tlsResults: TlsResults,
+): Transport {
+  const shared = {
+    limits,
+    clock,
+    tokens: NO_ACCESS_TOKENS,
+    readFile: (content: FileContent): AsyncIterable<Uint8Array> => store.spool.readFile(content),
+  };
+  const smtp = new SmtpTransport({
+    ...shared,
+    hostname: config.hostname,
+    tlsResults,
+    leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
+  });
+  return new ChosenTransport({ smtp, graph: new GraphTransport(shared) });
 }
