@@ -15,6 +15,18 @@ export interface Zone {
   readonly isSigned: boolean;
   /** Changes the zone file after it was signed, as an attacker on the way would. */
   readonly tamper?: (signed: string) => string;
+  /** When its signatures ended, as `20260101000000`. */
+  readonly signedUntil?: string;
+}
+
+/** Where the two run, when it is not on free ports of loopback. */
+export interface NameServersAt {
+  /** Addresses with port 53. */
+  readonly nsd: string;
+  readonly unbound: string;
+  /** What goes before the command of each. */
+  readonly underNsd: readonly string[];
+  readonly underUnbound: readonly string[];
 }
 
 export interface NameServers {
@@ -25,15 +37,23 @@ export interface NameServers {
   stop(): Promise<void>;
 }
 
-export async function startNameServers(zones: readonly Zone[]): Promise<NameServers> {
+export async function startNameServers(zones: readonly Zone[], at?: NameServersAt): Promise<NameServers> {
   const folder = await mkdtemp(join(tmpdir(), "relaykeeper-dns-"));
   const anchors: string[] = [];
   for (const zone of zones) anchors.push(...(await writeZone(folder, zone)));
-  const [nsdPort, unboundPort] = [await freePort(), await freePort()];
-  await writeFile(join(folder, "nsd.conf"), nsdConfiguration(folder, nsdPort, zones));
-  await writeFile(join(folder, "unbound.conf"), unboundConfiguration(folder, unboundPort, nsdPort, zones, anchors));
-  const nsd = start("nsd", ["-d", "-c", join(folder, "nsd.conf")]);
-  const unbound = start("unbound", ["-d", "-c", join(folder, "unbound.conf")]);
+  const [nsdPort, unboundPort] = at ? [53, 53] : [await freePort(), await freePort()];
+  const nsdAt = `${at?.nsd ?? "127.0.0.1"}@${nsdPort}`;
+  const unboundAt = `${at?.unbound ?? "127.0.0.1"}@${unboundPort}`;
+  await writeFile(join(folder, "nsd.conf"), nsdConfiguration(folder, nsdAt, zones));
+  await writeFile(join(folder, "unbound.conf"), unboundConfiguration(folder, unboundAt, nsdAt, zones, anchors));
+  const nsd = start([...(at?.underNsd ?? []), programPath("nsd"), "-d", "-c", join(folder, "nsd.conf")]);
+  const unbound = start([
+    ...(at?.underUnbound ?? []),
+    programPath("unbound"),
+    "-d",
+    "-c",
+    join(folder, "unbound.conf"),
+  ]);
   const stop = async (): Promise<void> => {
     await Promise.all([nsd.stop(), unbound.stop()]);
     await rm(folder, { recursive: true });
@@ -48,7 +68,7 @@ export async function startNameServers(zones: readonly Zone[]): Promise<NameServ
 }
 
 /** Writes the zone, signed where it shall be, and gives its keys as trust anchors. */
-async function writeZone(folder: string, { name, records, isSigned, tamper }: Zone): Promise<string[]> {
+async function writeZone(folder: string, { name, records, isSigned, tamper, signedUntil }: Zone): Promise<string[]> {
   const file = join(folder, `${name}.zone`);
   const head = [
     `$ORIGIN ${name}.`,
@@ -61,18 +81,18 @@ async function writeZone(folder: string, { name, records, isSigned, tamper }: Zo
   if (!isSigned) return [];
   const made = await run("ldns-keygen", ["-a", "ECDSAP256SHA256", "-k", name], { cwd: folder });
   const key = made.stdout.trim();
-  const signed = await run("ldns-signzone", ["-f", `${file}.signed`, file, key], { cwd: folder });
+  const period = signedUntil === undefined ? [] : ["-i", "20200101000000", "-e", signedUntil];
+  const signed = await run("ldns-signzone", [...period, "-f", `${file}.signed`, file, key], { cwd: folder });
   if (key === "" || signed.code !== 0) throw new Error(made.output + signed.output);
   const text = await readFile(`${file}.signed`, "utf8");
   await writeFile(file, tamper?.(text) ?? text);
   return [join(folder, `${key}.key`)];
 }
 
-function nsdConfiguration(folder: string, port: number, zones: readonly Zone[]): string {
+function nsdConfiguration(folder: string, at: string, zones: readonly Zone[]): string {
   return `
 server:
-  ip-address: 127.0.0.1
-  port: ${port}
+  ip-address: ${at}
   server-count: 1
   username: ""
   zonesdir: "${folder}"
@@ -88,15 +108,15 @@ ${zones.map(({ name }) => `zone:\n  name: ${name}\n  zonefile: ${name}.zone\n`).
 
 function unboundConfiguration(
   folder: string,
-  port: number,
-  nsdPort: number,
+  at: string,
+  nsdAt: string,
   zones: readonly Zone[],
   anchors: readonly string[],
 ): string {
   const insecure = zones.filter(({ isSigned }) => !isSigned).map(({ name }) => `  domain-insecure: "${name}"\n`);
   return `
 server:
-  interface: 127.0.0.1@${port}
+  interface: ${at}
   directory: "${folder}"
   chroot: ""
   username: ""
@@ -113,7 +133,7 @@ server:
   local-zone: "test." nodefault
 ${anchors.map((file) => `  trust-anchor-file: "${file}"\n`).join("")}${insecure.join("")}remote-control:
   control-enable: no
-${zones.map(({ name }) => `stub-zone:\n  name: ${name}\n  stub-addr: 127.0.0.1@${nsdPort}\n`).join("")}`;
+${zones.map(({ name }) => `stub-zone:\n  name: ${name}\n  stub-addr: ${nsdAt}\n`).join("")}`;
 }
 
 interface Daemon {
@@ -121,8 +141,8 @@ interface Daemon {
   stop(): Promise<void>;
 }
 
-function start(program: string, args: readonly string[]): Daemon {
-  const child: ChildProcess = spawn(programPath(program), args, { stdio: ["ignore", "pipe", "pipe"] });
+function start([program = "", ...args]: readonly string[]): Daemon {
+  const child: ChildProcess = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   const hear = (octets: Buffer): void => void (output += octets.toString("latin1"));
   child.stdout?.on("data", hear);

@@ -12,6 +12,17 @@ export interface PostfixOptions {
   readonly relayhost: string;
   /** Further lines of main.cf. */
   readonly main?: Readonly<Record<string, string>>;
+  /** Where it listens; a free port of 127.0.0.1 without it. */
+  readonly listen?: readonly PostfixListener[];
+}
+
+export interface PostfixListener {
+  /** `192.0.2.10:25`, `[2001:db8::10]:25`. */
+  readonly address: string;
+  /** As the log has it: `postfix/NAME/smtpd`. */
+  readonly name: string;
+  /** Parameters of main.cf that are others here. */
+  readonly main?: Readonly<Record<string, string>>;
 }
 
 const services = [
@@ -84,8 +95,16 @@ async function writeConfiguration(directory: string, port: number, options: Post
   };
   const lines = Object.entries(main).map(([name, value]) => `${name} = ${value}\n`);
   await writeFile(join(directory, "conf/main.cf"), lines.join(""));
-  const master = [`127.0.0.1:${port} inet n - n - - smtpd`, ...services, ""];
+  const listeners = options.listen?.map(listenerLines) ?? [`127.0.0.1:${port} inet n - n - - smtpd`];
+  const master = [...listeners, ...services, ""];
   await writeFile(join(directory, "conf/master.cf"), master.join("\n"));
+}
+
+function listenerLines({ address, name, main }: PostfixListener): string {
+  const parameters = Object.entries({ syslog_name: `postfix/${name}`, ...main }).map(
+    ([key, value]) => `\n  -o ${key}=${value}`,
+  );
+  return `${address} inet n - n - - smtpd${parameters.join("")}`;
 }
 
 export interface PreparedPostfix {

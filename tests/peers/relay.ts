@@ -36,6 +36,8 @@ export interface RelayOptions {
   readonly policy?: readonly string[];
   /** More of the configuration file, as it stands; before the tables of the harness. */
   readonly moreConfig?: string;
+  /** More tables of it. */
+  readonly moreTables?: string;
   /** More keys of each listener, as they stand. */
   readonly moreListener?: string;
   /** Users and their passwords. */
@@ -77,6 +79,7 @@ function toml(options: RelayOptions, dataDirectory: string, policyFile: string):
   lines.push("[delivery]", `mode = ${text(delivery.mode)}`);
   if (delivery.smarthost !== undefined) lines.push(`smarthost = ${text(delivery.smarthost)}`);
   if (delivery.local !== undefined) lines.push(`local = ${text(delivery.local)}`);
+  lines.push(options.moreTables ?? "");
   lines.push("[console]", `address = ${text(options.console ?? "")}`, "");
   return lines.join("\n");
 }

@@ -1,0 +1,265 @@
+/** The small internet as a table: domains, what their zones say, and what becomes of mail to them. */
+import { createHash, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { makeCertificate, type TestAuthority } from "../peers/certificate.ts";
+import type { Zone } from "../peers/name-servers.ts";
+import type { PostfixListener } from "../peers/postfix.ts";
+import type { Outcome, WorldPlan } from "./world.ts";
+
+export interface Case {
+  readonly what: string;
+  readonly domain: string;
+  readonly outcome: Outcome["outcome"];
+  /** The name in the journal. */
+  readonly server: string;
+  readonly tls: RegExp;
+  readonly reply: RegExp;
+  /** null: Postfix never saw it. */
+  readonly witness: { readonly server: string; readonly tls: RegExp } | null;
+}
+
+export const SENDER = "op@home.signed.test";
+export const SHARED = ["mx-c", "mx-d"];
+export const sharedRecipients = Array.from({ length: 16 }, (_, i) => `u@d${i}.equal.signed.test`);
+
+/** Nobody said how to prove who is there: whatever certificate is good enough. */
+const TLS = /^TLSv1\.3 TLS_\w+ not verified \(may\)$/;
+const DANE_EE = /^TLSv1\.3 TLS_\w+ verified \(dane-ee\)$/;
+const DANE_TA = /^TLSv1\.3 TLS_\w+ verified \(dane-ta\)$/;
+const SEEN_TLS = /^TLSv1\.3 with cipher TLS_/;
+const CLEAR = /^$/;
+const OK = /^250 2\.0\.0/;
+
+/** Delivered to this server. */
+function delivered(
+  what: string,
+  domain: string,
+  server: string,
+  tls = TLS,
+  witness = server.split(".")[0] ?? "",
+): Case {
+  const seen = { server: witness, tls: tls === CLEAR ? CLEAR : SEEN_TLS };
+  return { what, domain, outcome: "delivered", server, tls, reply: OK, witness: seen };
+}
+
+function failed(what: string, domain: string, reply: RegExp): Case {
+  return { what, domain, outcome: "failed", server: "", tls: CLEAR, reply, witness: null };
+}
+
+/** Waits in the queue, and Postfix never saw it. */
+function deferred(what: string, domain: string, server: string, reply: RegExp): Case {
+  return { what, domain, outcome: "deferred", server, tls: CLEAR, reply, witness: null };
+}
+
+export const cases: readonly Case[] = [
+  delivered("the best preference first", "order.signed.test", "mx-a.signed.test"),
+  delivered("the next one where the best refuses connections", "refused.signed.test", "mx-b.signed.test"),
+  delivered("the next one where the best says nothing at all", "silent.signed.test", "mx-b.signed.test"),
+  delivered("the next one where the best is busy", "busy.signed.test", "mx-b.signed.test"),
+  delivered("its address where a domain has no MX", "mx-a.signed.test", "mx-a.signed.test"),
+  delivered("an MX that is an alias", "alias.signed.test", "cname.signed.test", TLS, "mx-a"),
+  delivered("a server with an IPv6 address alone", "six.signed.test", "mx-six.signed.test"),
+  delivered("the IPv4 address where nothing is at the IPv6 one", "half.signed.test", "mx-half.signed.test"),
+  failed("a domain that takes no mail (null MX)", "null.signed.test", /^556 5\.1\.10 .* takes no mail \(null MX\)/),
+  failed("a domain that is not there", "absent.signed.test", /^550 5\.1\.2 .* does not exist/),
+  deferred("no server answers", "dead.signed.test", "", /^451 4\.4\.1 .*connection refused$/),
+  deferred("a zone that was tampered with", "bogus.test", "", /^451 4\.4\.3 .*\(SERVFAIL\)$/),
+  deferred("a zone whose signatures have ended", "stale.test", "", /^451 4\.4\.3 .*\(SERVFAIL\)$/),
+
+  delivered("DANE: a self-signed certificate whose key the zone names", "ee.signed.test", "mx-ee.signed.test", DANE_EE),
+  delivered("DANE: the same by an alias", "ee-alias.signed.test", "cname-ee.signed.test", DANE_EE, "mx-ee"),
+  delivered("DANE: a certificate of an authority that the zone names", "ta.signed.test", "mx-ta.signed.test", DANE_TA),
+  delivered("DANE: an expired one whose key the zone names", "ee-old.signed.test", "mx-ee-old.signed.test", DANE_EE),
+  deferred(
+    "DANE: an expired one of an authority that the zone names",
+    "ta-old.signed.test",
+    "",
+    /shows a certificate that expired on /,
+  ),
+  deferred(
+    "DANE: another key than the zone names",
+    "wrong.signed.test",
+    "",
+    /^451 4\.7\.5 mx-wrong\.signed\.test .* no TLSA record of its name matches/,
+  ),
+  delivered("DANE: the next server where the first shows another key", "rescued.signed.test", "mx-b.signed.test"),
+  deferred(
+    "DANE: a TLSA record that was tampered with",
+    "torn.signed.test",
+    "",
+    /^451 4\.7\.5 Whether mx-torn\.signed\.test has TLSA records cannot be told now/,
+  ),
+  deferred("DANE: a server without STARTTLS", "clear.signed.test", "", /offers no TLS, and its TLSA records demand it/),
+  deferred(
+    "DANE: STARTTLS was taken out on the way",
+    "stripped.signed.test",
+    "",
+    /offers no TLS, and its TLSA records demand it/,
+  ),
+  delivered(
+    "DANE: what a zone says that is not signed does not count",
+    "lies.plain.test",
+    "mx-lies.plain.test",
+    TLS,
+    "mx-old",
+  ),
+
+  delivered("whatever certificate where nobody says better", "plain.test", "mx-old.plain.test"),
+  delivered(
+    "STARTTLS was taken out, and nobody says that it must be there",
+    "stripped.plain.test",
+    "mx-taken.plain.test",
+    CLEAR,
+  ),
+];
+
+const listeners: readonly (readonly [name: string, address: string])[] = [
+  ["mx-a", "192.0.2.11"],
+  ["mx-b", "192.0.2.12"],
+  ["mx-c", "192.0.2.13"],
+  ["mx-d", "192.0.2.14"],
+  ["mx-six", "2001:db8:2::15"],
+  ["mx-half", "192.0.2.16"],
+  ["mx-ee", "192.0.2.21"],
+  ["mx-wrong", "192.0.2.23"],
+  ["mx-torn", "192.0.2.24"],
+];
+
+/** What a tampered record says, before and after. */
+const [TRUE, FALSE] = ["ab".repeat(32), "cd".repeat(32)];
+
+export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
+  const folder = authority.file.replace(/\/[^/]+$/, "");
+  await makeCertificate("DNS:whoever.test", folder);
+  const own = { file: `${folder}/certificate.pem`, keyFile: `${folder}/key.pem` };
+  const past = new Date(Date.now() - 90 * 86_400_000);
+  const old = await authority.issue("old", ["mx-old.plain.test", "mx-ta-old.signed.test"], past);
+  const good = await authority.issue("good", ["mx-ta.signed.test"]);
+  const byOwnKey = `TLSA 3 1 1 ${await keyDigest(own.file)}`;
+  const byOldKey = `TLSA 3 1 1 ${await keyDigest(old.file)}`;
+  const byAuthority = `TLSA 2 1 1 ${await keyDigest(authority.file)}`;
+  const zones: Zone[] = [
+    {
+      name: "signed.test",
+      isSigned: true,
+      records: [
+        ...listeners.map(([name, address]) => `${name} IN ${address.includes(":") ? "AAAA" : "A"} ${address}`),
+        "home IN MX 10 mx-a",
+        "order IN MX 20 mx-b",
+        "order IN MX 10 mx-a",
+        "mx-refuses IN A 192.0.2.90",
+        "refused IN MX 10 mx-refuses",
+        "refused IN MX 20 mx-b",
+        "mx-silent IN A 203.0.113.66",
+        "silent IN MX 10 mx-silent",
+        "silent IN MX 20 mx-b",
+        "mx-busy IN A 192.0.2.91",
+        "busy IN MX 10 mx-busy",
+        "busy IN MX 20 mx-b",
+        "cname IN CNAME mx-a",
+        "alias IN MX 10 cname",
+        "six IN MX 10 mx-six",
+        "mx-half IN AAAA 2001:db8:2::90",
+        "half IN MX 10 mx-half",
+        "null IN MX 0 .",
+        "dead IN MX 10 mx-refuses",
+        "*.equal IN MX 10 mx-c",
+        "*.equal IN MX 10 mx-d",
+        `_25._tcp.mx-ee IN ${byOwnKey}`,
+        "ee IN MX 10 mx-ee",
+        "cname-ee IN CNAME mx-ee",
+        "ee-alias IN MX 10 cname-ee",
+        "mx-ta IN A 192.0.2.22",
+        `_25._tcp.mx-ta IN ${byAuthority}`,
+        "ta IN MX 10 mx-ta",
+        "mx-ee-old IN A 192.0.2.26",
+        `_25._tcp.mx-ee-old IN ${byOldKey}`,
+        "ee-old IN MX 10 mx-ee-old",
+        "mx-ta-old IN A 192.0.2.27",
+        `_25._tcp.mx-ta-old IN ${byAuthority}`,
+        "ta-old IN MX 10 mx-ta-old",
+        `_25._tcp.mx-wrong IN TLSA 3 1 1 ${TRUE}`,
+        "wrong IN MX 10 mx-wrong",
+        "rescued IN MX 10 mx-wrong",
+        "rescued IN MX 20 mx-b",
+        `_25._tcp.mx-torn IN ${byOwnKey}`,
+        `_25._tcp.mx-torn IN TLSA 3 1 1 ${TRUE.replace("ab", "aa")}`,
+        "torn IN MX 10 mx-torn",
+        "mx-clear IN A 192.0.2.25",
+        `_25._tcp.mx-clear IN ${byOwnKey}`,
+        "clear IN MX 10 mx-clear",
+        "mx-taken IN A 192.0.2.42",
+        `_25._tcp.mx-taken IN ${byOwnKey}`,
+        "stripped IN MX 10 mx-taken",
+      ],
+      tamper: (signed) => signed.replaceAll(TRUE.replace("ab", "aa"), FALSE),
+    },
+    {
+      name: "plain.test",
+      isSigned: false,
+      records: [
+        "@ IN MX 10 mx-old",
+        "mx-old IN A 192.0.2.31",
+        "stripped IN MX 10 mx-taken",
+        "mx-taken IN A 192.0.2.41",
+        "lies IN MX 10 mx-lies",
+        "mx-lies IN A 192.0.2.31",
+        `_25._tcp.mx-lies IN TLSA 3 1 1 ${TRUE}`,
+      ],
+    },
+    {
+      name: "bogus.test",
+      isSigned: true,
+      records: ["@ IN MX 10 mx", "mx IN A 192.0.2.11"],
+      tamper: (signed) => signed.replace("\tMX\t10 mx.bogus.test.", "\tMX\t10 evil.bogus.test."),
+    },
+    {
+      name: "stale.test",
+      isSigned: true,
+      records: ["@ IN MX 10 mx", "mx IN A 192.0.2.11"],
+      signedUntil: "20260101000000",
+    },
+  ];
+  return {
+    zones,
+    listeners: [
+      ...listeners.map(([name, address]) => listener(name, address, own)),
+      listener("mx-old", "192.0.2.31", old),
+      listener("mx-taken", "192.0.2.141", own),
+      listener("mx-taken-dane", "192.0.2.142", own),
+      listener("mx-ta", "192.0.2.22", good),
+      listener("mx-ee-old", "192.0.2.26", old),
+      listener("mx-ta-old", "192.0.2.27", old),
+      { name: "mx-clear", address: "192.0.2.25:25", main: { smtpd_tls_security_level: "none" } },
+    ],
+    actors: {
+      world: [{ kind: "greets", address: "192.0.2.91", greeting: "421 4.3.2 too busy" }],
+      way: [
+        { kind: "strips", address: "192.0.2.41", onward: "192.0.2.141" },
+        { kind: "strips", address: "192.0.2.42", onward: "192.0.2.142" },
+      ],
+    },
+    addresses: ["192.0.2.90", "2001:db8:2::90"],
+    taken: ["192.0.2.41", "192.0.2.42"],
+    lost: ["203.0.113.66"],
+    config: "limits.connect_timeout_ms = 1500",
+    authority,
+  };
+}
+
+function listener(
+  name: string,
+  address: string,
+  { file, keyFile }: { file: string; keyFile: string },
+): PostfixListener {
+  const at = address.includes(":") ? `[${address}]:25` : `${address}:25`;
+  return { name, address: at, main: { smtpd_tls_cert_file: file, smtpd_tls_key_file: keyFile } };
+}
+
+/** SHA-256 of the public key of a certificate, as a TLSA record has it. */
+export async function keyDigest(file: string): Promise<string> {
+  const { publicKey } = new X509Certificate(await readFile(file));
+  return createHash("sha256")
+    .update(publicKey.export({ type: "spki", format: "der" }))
+    .digest("hex");
+}

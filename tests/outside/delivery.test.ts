@@ -1,0 +1,75 @@
+/**
+ * Mail on its way into a small internet: what the operator reads of each recipient in the journal, and what the receiving Postfix wrote into its
+ * own log. One message for each case, all at once, as they come in life.
+ */
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { nameServerPrograms } from "../peers/name-servers.ts";
+import { postfixPrograms } from "../peers/postfix.ts";
+import { cases, makePlan, SENDER, SHARED, sharedRecipients } from "./cases.ts";
+import { missingNetwork } from "./network.ts";
+import { makeAuthorityFolder, OutsideWorld, type Outcome } from "./world.ts";
+
+const skip = await missingNetwork(...nameServerPrograms, ...postfixPrograms, "openssl", "faketime");
+
+describe("mail into the world", { skip }, () => {
+  let world: OutsideWorld;
+  let folder = "";
+  let outcomes: ReadonlyMap<string, Outcome> = new Map();
+
+  before(async () => {
+    const made = await makeAuthorityFolder();
+    folder = made.folder;
+    world = await OutsideWorld.start(await makePlan(made.authority));
+    const recipients = [...cases.map(({ domain }) => `u@${domain}`), ...sharedRecipients];
+    await world.send(SENDER, recipients);
+    outcomes = await world.outcomes(recipients);
+  });
+  after(async () => {
+    await world[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  for (const { what, domain, outcome, server, tls, reply, witness } of cases)
+    test(what, async () => {
+      const recipient = `u@${domain}`;
+      const found = outcomes.get(recipient);
+      assert.ok(found, `no outcome for ${recipient}\n${world.relay.log}`);
+      assert.deepEqual([found.outcome, found.server.split(" ")[0]], [outcome, server], found.reply);
+      assert.match(found.tls, tls);
+      assert.match(found.reply, reply);
+      if (witness === null) return void assert.equal(await world.witness(recipient), null);
+      const seen = await world.witnessed(recipient);
+      assert.deepEqual([seen.server, seen.from], [witness.server, SENDER]);
+      assert.match(seen.tls, witness.tls);
+    });
+
+  test("mail of many domains is shared between servers of equal preference", async () => {
+    const servers = await Promise.all(sharedRecipients.map(async (to) => (await world.witnessed(to)).server));
+    // Of 16 domains all at one server: once in 32,768 runs.
+    assert.deepEqual(new Set(servers), new Set(SHARED));
+  });
+
+  test("the sender hears of what failed, and the report goes where its own MX leads", async () => {
+    const { server, from } = await world.witnessed(SENDER);
+    assert.deepEqual([server, from], ["mx-a", ""]);
+  });
+
+  test("what waits stands in the queue with its reason", async () => {
+    const waiting = cases.filter(({ outcome }) => outcome === "deferred");
+    assert.equal((await world.relay.queue()).length, waiting.length);
+    const listed = await world.relay.command(["queue", "list", "--to", "u@wrong.signed.test"]);
+    const [id = ""] = /\bQ[0-9A-Z]{8,}\b/.exec(listed.stdout) ?? [];
+    const shown = await world.relay.command(["queue", "show", id]);
+    assert.match(
+      shown.stdout.replaceAll(/\s+/g, " "),
+      /451 4\.7\.5 mx-wrong\.signed\.test .* no TLSA record of its name matches/,
+    );
+  });
+
+  test("the attacker on the way read what went in the clear, and nothing that was to be encrypted", () => {
+    const read = [...world.carried.matchAll(/^RCPT TO:<u@([^>]+)>/gm)].map(([, domain]) => domain);
+    assert.deepEqual(read, ["stripped.plain.test"]);
+  });
+});
