@@ -7,7 +7,7 @@ import { rm } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { nameServerPrograms } from "../peers/name-servers.ts";
 import { postfixPrograms } from "../peers/postfix.ts";
-import { cases, makePlan, SENDER, SHARED, sharedRecipients } from "./cases.ts";
+import { cases, makePlan, orderedRecipients, SENDER, SHARED, sharedRecipients } from "./cases.ts";
 import { missingNetwork } from "./network.ts";
 import { makeAuthorityFolder, OutsideWorld, type Outcome } from "./world.ts";
 
@@ -22,7 +22,7 @@ describe("mail into the world", { skip }, () => {
     const made = await makeAuthorityFolder();
     folder = made.folder;
     world = await OutsideWorld.start(await makePlan(made.authority));
-    const recipients = [...cases.map(({ domain }) => `u@${domain}`), ...sharedRecipients];
+    const recipients = [...cases.map(({ domain }) => `u@${domain}`), ...sharedRecipients, ...orderedRecipients];
     await world.send(SENDER, recipients);
     outcomes = await world.outcomes(recipients);
   });
@@ -45,10 +45,16 @@ describe("mail into the world", { skip }, () => {
       assert.match(seen.tls, witness.tls);
     });
 
+  const serversOf = async (recipients: readonly string[]): Promise<ReadonlySet<string>> =>
+    new Set(await Promise.all(recipients.map(async (to) => (await world.witnessed(to)).server)));
+
+  test("the best preference first", async () => {
+    assert.deepEqual(await serversOf(orderedRecipients), new Set(["mx-a"]));
+  });
+
   test("mail of many domains is shared between servers of equal preference", async () => {
-    const servers = await Promise.all(sharedRecipients.map(async (to) => (await world.witnessed(to)).server));
     // Of 16 domains all at one server: once in 32,768 runs.
-    assert.deepEqual(new Set(servers), new Set(SHARED));
+    assert.deepEqual(await serversOf(sharedRecipients), new Set(SHARED));
   });
 
   test("the sender hears of what failed, and the report goes where its own MX leads", async () => {

@@ -125,6 +125,7 @@ server:
   logfile: ""
   verbosity: 1
   num-threads: 1
+  rrset-roundrobin: no
   do-ip6: no
   do-daemonize: no
   do-not-query-localhost: no
