@@ -27,6 +27,8 @@ export const orderedRecipients = Array.from({ length: 8 }, (_, i) => `u@d${i}.or
 /** Nobody said how to prove who is there: whatever certificate is good enough. */
 const TLS = /^TLSv1\.3 TLS_\w+ not verified \(may\)$/;
 const DANE_EE = /^TLSv1\.3 TLS_\w+ verified \(dane-ee\)$/;
+const MTA_STS = /^TLSv1\.3 TLS_\w+ verified \(mta-sts\)$/;
+const STS_TESTING = /^TLSv1\.3 TLS_\w+ not verified \(mta-sts testing\)$/;
 const DANE_TA = /^TLSv1\.3 TLS_\w+ verified \(dane-ta\)$/;
 const SEEN_TLS = /^TLSv1\.3 with cipher TLS_/;
 const CLEAR = /^$/;
@@ -105,6 +107,26 @@ export const cases: readonly Case[] = [
     "mx-old",
   ),
 
+  delivered("MTA-STS: a certificate of a known authority", "sts.plain.test", "mx-sts.plain.test", MTA_STS),
+  delivered(
+    "MTA-STS: the next server where the policy does not name the first",
+    "sts-second.plain.test",
+    "mx-sts.plain.test",
+    MTA_STS,
+  ),
+  deferred("MTA-STS: a server that the policy does not name", "sts-other.plain.test", "", /mx-old\.plain\.test/),
+  deferred("MTA-STS: an expired certificate", "sts-old.plain.test", "", /shows a certificate that expired on /),
+  deferred("MTA-STS: a certificate of nobody known", "sts-own.plain.test", "", /^451 4\.7\.5 mx-own\.plain\.test/),
+  deferred("MTA-STS: STARTTLS was taken out on the way", "sts-stripped.plain.test", "", /offers no TLS/),
+  delivered("MTA-STS, testing: an expired certificate", "test-old.plain.test", "mx-old.plain.test", STS_TESTING),
+  delivered("MTA-STS, testing: STARTTLS was taken out", "test-stripped.plain.test", "mx-taken.plain.test", CLEAR),
+  delivered(
+    "MTA-STS: a policy of a web server that is somebody else's",
+    "sts-web.plain.test",
+    "mx-old.plain.test",
+    TLS,
+  ),
+
   delivered("whatever certificate where nobody says better", "plain.test", "mx-old.plain.test"),
   delivered(
     "STARTTLS was taken out, and nobody says that it must be there",
@@ -126,6 +148,22 @@ const listeners: readonly (readonly [name: string, address: string])[] = [
   ["mx-torn", "192.0.2.24"],
 ];
 
+/** Domains of plain.test with a policy: its mode, the exchangers it names, and those of the domain in order. */
+const policies: readonly (readonly [domain: string, mode: string, named: string, ...exchangers: string[]])[] = [
+  ["sts", "enforce", "*", "mx-sts"],
+  ["sts-second", "enforce", "mx-sts", "mx-old", "mx-sts"],
+  ["sts-other", "enforce", "mx-sts", "mx-old"],
+  ["sts-old", "enforce", "mx-old", "mx-old"],
+  ["sts-own", "enforce", "mx-own", "mx-own"],
+  ["sts-stripped", "enforce", "mx-taken", "mx-taken"],
+  ["test-old", "testing", "mx-old", "mx-old"],
+  ["test-stripped", "testing", "mx-taken", "mx-taken"],
+  ["sts-web", "enforce", "mx-sts", "mx-old"],
+];
+/** The certificate of the web server does not name its policy's host. */
+const WITHOUT_CERTIFICATE = "sts-web";
+const WEB_SERVER = "192.0.2.80";
+
 /** What a tampered record says, before and after. */
 const [TRUE, FALSE] = ["ab".repeat(32), "cd".repeat(32)];
 
@@ -135,7 +173,9 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
   const own = { file: `${folder}/certificate.pem`, keyFile: `${folder}/key.pem` };
   const past = new Date(Date.now() - 90 * 86_400_000);
   const old = await authority.issue("old", ["mx-old.plain.test", "mx-ta-old.signed.test"], past);
-  const good = await authority.issue("good", ["mx-ta.signed.test"]);
+  const good = await authority.issue("good", ["mx-ta.signed.test", "mx-sts.plain.test"]);
+  const secure = policies.filter(([domain]) => domain !== WITHOUT_CERTIFICATE).map(([domain]) => stsHost(domain));
+  const web = await authority.issue("web", secure);
   const byOwnKey = `TLSA 3 1 1 ${await keyDigest(own.file)}`;
   const byOldKey = `TLSA 3 1 1 ${await keyDigest(old.file)}`;
   const byAuthority = `TLSA 2 1 1 ${await keyDigest(authority.file)}`;
@@ -206,6 +246,13 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
         "lies IN MX 10 mx-lies",
         "mx-lies IN A 192.0.2.31",
         `_25._tcp.mx-lies IN TLSA 3 1 1 ${TRUE}`,
+        "mx-sts IN A 192.0.2.32",
+        "mx-own IN A 192.0.2.33",
+        ...policies.flatMap(([domain, , , ...exchangers]) => [
+          `_mta-sts.${domain} IN TXT "v=STSv1; id=1;"`,
+          `mta-sts.${domain} IN A ${WEB_SERVER}`,
+          ...exchangers.map((exchanger, i) => `${domain} IN MX ${i} ${exchanger}`),
+        ]),
       ],
     },
     {
@@ -227,6 +274,8 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
       ...listeners.map(([name, address]) => listener(name, address, own)),
       listener("mx-old", "192.0.2.31", old),
       listener("mx-taken", "192.0.2.141", own),
+      listener("mx-sts", "192.0.2.32", good),
+      listener("mx-own", "192.0.2.33", own),
       listener("mx-taken-dane", "192.0.2.142", own),
       listener("mx-ta", "192.0.2.22", good),
       listener("mx-ee-old", "192.0.2.26", old),
@@ -234,7 +283,17 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
       { name: "mx-clear", address: "192.0.2.25:25", main: { smtpd_tls_security_level: "none" } },
     ],
     actors: {
-      world: [{ kind: "greets", address: "192.0.2.91", greeting: "421 4.3.2 too busy" }],
+      world: [
+        { kind: "greets", address: "192.0.2.91", greeting: "421 4.3.2 too busy" },
+        {
+          kind: "policies",
+          address: WEB_SERVER,
+          ...web,
+          policies: Object.fromEntries(
+            policies.map(([domain, mode, named]) => [stsHost(domain), policyText(mode, named)]),
+          ),
+        },
+      ],
       way: [
         { kind: "strips", address: "192.0.2.41", onward: "192.0.2.141" },
         { kind: "strips", address: "192.0.2.42", onward: "192.0.2.142" },
@@ -263,4 +322,12 @@ export async function keyDigest(file: string): Promise<string> {
   return createHash("sha256")
     .update(publicKey.export({ type: "spki", format: "der" }))
     .digest("hex");
+}
+
+function stsHost(domain: string): string {
+  return `mta-sts.${domain}.plain.test`;
+}
+
+function policyText(mode: string, named: string): string {
+  return `version: STSv1\nmode: ${mode}\nmx: ${named}.plain.test\nmax_age: 86400\n`;
 }

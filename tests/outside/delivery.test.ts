@@ -75,7 +75,7 @@ describe("mail into the world", { skip }, () => {
   });
 
   test("the attacker on the way read what went in the clear, and nothing that was to be encrypted", () => {
-    const read = [...world.carried.matchAll(/^RCPT TO:<u@([^>]+)>/gm)].map(([, domain]) => domain);
-    assert.deepEqual(read, ["stripped.plain.test"]);
+    const read = [...world.carried.matchAll(/^RCPT TO:<u@([^>]+)>/gm)].map(([, domain = ""]) => domain);
+    assert.deepEqual(read.sort(), ["stripped.plain.test", "test-stripped.plain.test"]);
   });
 });
