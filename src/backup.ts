@@ -1,7 +1,7 @@
 /** `relaykeeper backup`: a copy of the data directory of a running relay, on which another one can start. */
 import { copyFile, lstat, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
-import { copyDkimKeys } from "./adapters/node/dkim-key-files.ts";
+import { copyRecords } from "./adapters/node/record-files.ts";
 import { copyJournal } from "./adapters/journal-sqlite/backup.ts";
 import { syncDirectory } from "./adapters/store-sqlite/data-directory.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
@@ -63,7 +63,7 @@ export class Backups {
     // The journal comes last: it tells of everything that the copy of the store has.
     await journal.flush().catch(() => undefined);
     await copyJournal(join(dataDirectory, "journal.db"), join(target, "journal.db"));
-    await copyDkimKeys(dataDirectory, target);
+    for (const folder of ["dkim", "oauth"]) await copyRecords(dataDirectory, folder, target);
     if (withKey) await copyFile(join(dataDirectory, "sealing.key"), join(target, "sealing.key"));
     await syncDirectory(target);
     return copied;

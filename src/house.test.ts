@@ -62,6 +62,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   "core/policy": ["core/base", "core/mail"],
   "core/dkim": ["core/base", "core/mail"],
   "core/arc": ["core/base", "core/mail", "core/dkim"],
+  "core/oauth": ["core/base", "core/mail"],
   "core/smtp": ["core/base", "core/mail"],
   "core/queue": ["core/base", "core/mail"],
   "core/tls-policy": ["core/base", "core/mail"],

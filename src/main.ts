@@ -9,6 +9,7 @@ import { printableJson } from "./core/base/printable.ts";
 
 type ClientVerb = Exclude<VerbName, "serve" | "check">;
 type DkimVerbs = typeof import("./adapters/terminal/dkim-verbs.ts");
+type OAuthVerbs = typeof import("./adapters/terminal/oauth-verbs.ts");
 type SimpleVerbs = typeof import("./adapters/terminal/simple-verbs.ts");
 
 function simple(pick: (verbs: SimpleVerbs) => Runner): () => Promise<Runner> {
@@ -17,6 +18,10 @@ function simple(pick: (verbs: SimpleVerbs) => Runner): () => Promise<Runner> {
 
 function dkim(pick: (verbs: DkimVerbs) => Runner): () => Promise<Runner> {
   return async () => pick(await import("./adapters/terminal/dkim-verbs.ts"));
+}
+
+function oauth(pick: (verbs: OAuthVerbs) => Runner): () => Promise<Runner> {
+  return async () => pick(await import("./adapters/terminal/oauth-verbs.ts"));
 }
 
 /** Verbs that talk to the running relay. */
@@ -48,6 +53,13 @@ const RUNNERS: Readonly<Record<ClientVerb, () => Promise<Runner>>> = {
   "dkim check": dkim((verbs) => verbs.checkKeys),
   "dkim use": dkim((verbs) => verbs.useKey),
   "dkim remove": dkim((verbs) => verbs.removeKeys),
+  "oauth add": oauth((verbs) => verbs.addAccount),
+  "oauth list": oauth((verbs) => verbs.listAccounts),
+  "oauth show": oauth((verbs) => verbs.showAccount),
+  "oauth login": oauth((verbs) => verbs.logIn),
+  "oauth check": oauth((verbs) => verbs.checkAccount),
+  "oauth secret": oauth((verbs) => verbs.renewSecret),
+  "oauth remove": oauth((verbs) => verbs.removeAccount),
   "store check": simple((verbs) => verbs.checkStore),
   backup: simple((verbs) => verbs.backUp),
   wrksmtple: simple((verbs) => verbs.printScreen),

@@ -5,7 +5,6 @@ import type { FileContent } from "./core/mail/content.ts";
 import type { Random } from "./core/base/time.ts";
 import type { Domain } from "./core/mail/domain.ts";
 import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.ts";
-import { NO_ACCESS_TOKENS } from "./adapters/memory/access-tokens.ts";
 import { NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
 import { createStsPolicyFetcher } from "./adapters/mta-sts/policy-fetcher.ts";
 import { createStsPolicyFiles } from "./adapters/mta-sts/policy-files.ts";
@@ -13,13 +12,18 @@ import type { Descriptors } from "./adapters/node/descriptors.ts";
 import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
 import { signingCryptography } from "./adapters/node/signing.ts";
 import { GraphTransport } from "./adapters/graph/transport.ts";
+import { createOAuthAccountFiles } from "./adapters/node/oauth-account-files.ts";
+import { assertionCryptography } from "./adapters/oauth/assertions.ts";
+import { createWebClient } from "./adapters/oauth/web-client.ts";
 import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
 import { ChosenTransport } from "./flows/choose-transport.ts";
 import type { TlsFinderOptions } from "./flows/find-tls.ts";
 import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
+import { OAuthKeeper } from "./flows/keep-oauth-accounts.ts";
 import { StsKeeper } from "./flows/keep-sts-policies.ts";
-import type { Clock, Cryptography, TlsResults, Transport } from "./flows/ports.ts";
+import type { WebClient } from "./flows/oauth-ports.ts";
+import type { AccessTokens, Clock, Cryptography, TlsResults, Transport } from "./flows/ports.ts";
 import type { Recorder } from "./flows/record.ts";
 import { Sealer } from "./flows/seal.ts";
 import { MessageSigner, type Signer } from "./flows/sign.ts";
@@ -37,11 +41,15 @@ export interface OutboundParts {
   /** ARCDMN of the policy of this moment. */
   readonly sealingDomain: () => Domain | null;
   readonly warn: (text: string) => void;
+  /** Of the program. */
+  readonly version: string;
 }
 
 export interface Outbound {
   readonly resolver: ClosableResolver;
+  readonly web: WebClient;
   readonly dkim: DkimKeeper;
+  readonly oauth: OAuthKeeper;
   readonly stsPolicies: StsKeeper;
   /** What the search for next hops goes by. */
   readonly tls: Pick<TlsFinderOptions, "publishedTls" | "stsPolicies" | "tlsResults">;
@@ -69,6 +77,13 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     clock,
     record: (by, text) => recorder.operation({ at: clock.now(), by, text }),
   });
+  const web = createWebClient({ resolver, clock, limits, agent: `relaykeeper/${parts.version}` });
+  const oauth = await OAuthKeeper.open({
+    ...{ web, cryptography, clock, random, limits },
+    store: createOAuthAccountFiles(config.dataDirectory),
+    assertions: assertionCryptography,
+    record: (by, text) => recorder.operation({ at: clock.now(), by, text }),
+  });
   const stsPolicies = await StsKeeper.open({
     clock,
     resolver,
@@ -79,21 +94,22 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     onFault: (fault) => parts.warn(`a policy of MTA-STS cannot be kept: ${String(fault)}`),
   });
   const tls = { publishedTls: config.delivery.publishedTls, stsPolicies, tlsResults: NO_TLS_RESULTS };
-  const transport = openTransport(parts, tls.tlsResults);
+  const transport = openTransport(parts, tls.tlsResults, oauth);
   const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
   const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
   const signer = new Sealer(sealing, new MessageSigner(signing));
-  return { resolver, dkim, stsPolicies, tls, transport, signer };
+  return { resolver, web, dkim, oauth, stsPolicies, tls, transport, signer };
 }
 
 function openTransport(
   { config, limits, clock, store, descriptors }: OutboundParts,
   tlsResults: TlsResults,
+  tokens: AccessTokens,
 ): Transport {
   const shared = {
     limits,
     clock,
-    tokens: NO_ACCESS_TOKENS,
+    tokens,
     readFile: (content: FileContent): AsyncIterable<Uint8Array> => store.spool.readFile(content),
   };
   const smtp = new SmtpTransport({

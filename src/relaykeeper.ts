@@ -151,8 +151,9 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
   const towardsNextHops = {
     ...{ config, limits, clock, random, cryptography },
     ...{ recorder, store, descriptors, sealingDomain, warn },
+    version: around.version,
   };
-  const { resolver, dkim, stsPolicies, tls, transport, signer } = await openOutbound(towardsNextHops);
+  const { resolver, web, dkim, oauth, stsPolicies, tls, transport, signer } = await openOutbound(towardsNextHops);
   const composer = new MimeComposer();
   const deliverer = new Deliverer({
     hostname,
@@ -216,7 +217,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     meter: processorMeter,
     connectionsOut: () => transport.connections(),
     certificate: certificates,
-    warnings: () => [...warningsOf(config, store, certificates), ...dkim.warnings()],
+    warnings: () => [...warningsOf(config, store, certificates), ...dkim.warnings(), ...oauth.warnings()],
     recordOperation: (by, text) => recorder.operation({ at: clock.now(), by, text }),
   });
   const operations: Operations = {
@@ -227,6 +228,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     journal,
     users: store.users,
     dkim,
+    oauth,
     cryptography,
     server,
     composer,
@@ -255,6 +257,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     snapshots: saverOf(keeper, store, around.log),
     deliverer,
     resolver,
+    web,
     stsPolicies,
     server,
     listeners,
@@ -295,6 +298,7 @@ interface HouseParts {
   readonly snapshots: SnapshotSaver;
   readonly deliverer: Deliverer;
   readonly resolver: { close(): void };
+  readonly web: { close(): void };
   readonly stsPolicies: StsKeeper;
   readonly server: Server;
   readonly listeners: SmtpListeners;
@@ -346,6 +350,7 @@ class House implements Relaykeeper {
     await server.stop(OPERATOR, STOP_DEADLINE_MS);
     await control.close();
     await this.#console?.close();
+    this.#parts.web.close();
     await deliverer.stop(STOP_DEADLINE_MS);
     await this.#recovery;
     await this.#parts.stsPolicies.stop();

@@ -2,7 +2,7 @@ import type { Limits } from "../core/base/limits.ts";
 import { formatIpAddress, type IpAddress } from "../core/mail/ip.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import { AuthBackoff } from "../core/smtp/auth-backoff.ts";
-import { encodeBase64 } from "../core/smtp/base64.ts";
+import { encodeBase64 } from "../core/base/base64.ts";
 import type { SaslMechanism } from "../core/smtp/extensions.ts";
 import {
   checkLogin,

@@ -24,6 +24,7 @@ import type {
 } from "../core/policy/policy.ts";
 import type { MemoryContent } from "../core/mail/content.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
+import type { OAuthOperations } from "./oauth-operations.ts";
 import type { ListenerState, SessionState } from "./listener-state.ts";
 import type { Composer, Cryptography, EntryUse, Journal, UserStore } from "./ports.ts";
 
@@ -241,6 +242,7 @@ export interface Operations {
   readonly journal: Journal;
   readonly users: UserStore;
   readonly dkim: DkimOperations;
+  readonly oauth: OAuthOperations;
   readonly cryptography: Cryptography;
   readonly server: ServerOperations;
   readonly composer: Composer;

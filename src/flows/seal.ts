@@ -5,7 +5,7 @@ import { readSignature, type ReceivedSignature } from "../core/dkim/received-sig
 import { latin1Octets, type HeaderField } from "../core/mail/header-fields.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { Origin } from "../core/queue/message.ts";
-import { encodeBase64 } from "../core/smtp/base64.ts";
+import { encodeBase64 } from "../core/base/base64.ts";
 import type { SigningKey } from "./keep-dkim-keys.ts";
 import { KeptFields } from "./kept-fields.ts";
 import type { Clock, Resolver, Spool } from "./ports.ts";

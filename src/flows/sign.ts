@@ -6,7 +6,7 @@ import { formatSignature, signedHeader, signedText, type SignedHeader } from "..
 import { skipping } from "../core/mail/content.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { Origin, QueueId } from "../core/queue/message.ts";
-import { encodeBase64 } from "../core/smtp/base64.ts";
+import { encodeBase64 } from "../core/base/base64.ts";
 import { KeptFields } from "./kept-fields.ts";
 import type { SigningKey } from "./keep-dkim-keys.ts";
 import type { Clock, Spool } from "./ports.ts";

@@ -10,7 +10,7 @@ import { tagsOf } from "../core/dkim/tag-list.ts";
 import { skipping } from "../core/mail/content.ts";
 import { parseDomain } from "../core/mail/domain.ts";
 import { HeaderReader, latin1Octets, type HeaderField } from "../core/mail/header-fields.ts";
-import { encodeBase64 } from "../core/smtp/base64.ts";
+import { encodeBase64 } from "../core/base/base64.ts";
 import type { Resolver, Spool } from "./ports.ts";
 import type { SigningCryptography } from "./signing-ports.ts";
 import type { Draft } from "./rewrite.ts";

@@ -1,10 +1,10 @@
-import { chmod, mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRecordName, recordName, type DkimKey } from "../../core/dkim/key.ts";
 import type { DkimKeyStore, StoredDkimKey } from "../../flows/signing-ports.ts";
+import { namesOfRecords, putRecord, removeRecord } from "./record-files.ts";
 
-/** The name while it is written: no name of a record begins with a dot. */
-const FRESH = ".new";
+const FOLDER = "dkim";
 /** A file of a key is about 3 KiB. */
 const FILE_OCTETS_MAX = 65_536;
 
@@ -13,13 +13,12 @@ const FILE_OCTETS_MAX = 65_536;
  * private key sealed. The caller holds the lock of the directory and makes one change at a time.
  */
 export function createDkimKeyFiles(dataDirectory: string): DkimKeyStore {
-  const folder = join(dataDirectory, "dkim");
+  const folder = join(dataDirectory, FOLDER);
   return {
     async load() {
       const keys: StoredDkimKey[] = [];
       const faulty: string[] = [];
-      for (const name of (await namesIn(folder)).sort()) {
-        if (name === FRESH) continue;
+      for (const name of await namesOfRecords(folder)) {
         const key = await read(folder, name);
         if (key === null) faulty.push(join(folder, name));
         else keys.push(key);
@@ -27,71 +26,12 @@ export function createDkimKeyFiles(dataDirectory: string): DkimKeyStore {
       return { keys, faulty };
     },
     async put(key) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await chmod(folder, 0o700);
-      await write(join(folder, FRESH), `${JSON.stringify({ version: 1, ...key }, null, 2)}\n`);
-      await rename(join(folder, FRESH), join(folder, recordName(key)));
-      await sync(folder);
-      await sync(dataDirectory);
+      await putRecord(dataDirectory, FOLDER, recordName(key), { version: 1, ...key });
     },
     async remove(key) {
-      await unlink(join(folder, recordName(key)));
-      await sync(folder);
+      await removeRecord(folder, recordName(key));
     },
   };
-}
-
-/** Copies the keys, sealed as they are, into another data directory, where there are any. */
-export async function copyDkimKeys(dataDirectory: string, target: string): Promise<void> {
-  const folder = join(target, "dkim");
-  const names = (await namesIn(join(dataDirectory, "dkim"))).filter((name) => name !== FRESH);
-  if (names.length === 0) return;
-  await mkdir(folder, { mode: 0o700 });
-  for (const name of names) {
-    const octets = await octetsOf(join(dataDirectory, "dkim", name));
-    if (octets !== null) await write(join(folder, name), octets);
-  }
-  await sync(folder);
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw fault;
-  }
-}
-
-/** null where there is no such file, as where a key was removed meanwhile. */
-async function octetsOf(file: string): Promise<Uint8Array | null> {
-  try {
-    return await readFile(file);
-  } catch (fault) {
-    const { code } = fault as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "EISDIR") return null;
-    throw fault;
-  }
-}
-
-async function write(file: string, text: string | Uint8Array): Promise<void> {
-  const handle = await open(file, "w", 0o600);
-  try {
-    await handle.chmod(0o600);
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** null where the file is not one that `put` wrote, under the name that it says. */

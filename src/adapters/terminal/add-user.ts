@@ -22,7 +22,8 @@ async function askTwice(caller: Caller): Promise<string | null> {
   return null;
 }
 
-async function readLine(input: Input): Promise<string | null> {
+/** The first line of standard input; null where there is none. */
+export async function readLine(input: Input): Promise<string | null> {
   let text = "";
   for await (const chunk of input) {
     text += String(chunk);

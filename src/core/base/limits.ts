@@ -156,6 +156,11 @@ export const DEFAULT_LIMITS = {
   verifiedSignatures: 8,
   /** Keys of DKIM, over all domains. */
   dkimKeys: 10_000,
+  /** OAuth accounts. */
+  oauthAccounts: 1_000,
+  /** A request to an endpoint of OAuth, from the name to the end of its answer; and that answer. */
+  oauthTimeoutMs: 20_000,
+  oauthAnswerOctets: 65_536,
   /** Rows and age of the journal. */
   journalRows: 5_000_000,
   journalAgeMs: 90 * 86_400_000,

@@ -1,5 +1,5 @@
 import { printable } from "../base/printable.ts";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { decodeBase64, encodeBase64 } from "../base/base64.ts";
 
 /** Mechanisms by which we say who we are to a next hop, as AUTH names them. */
 export type ClientMechanism = "PLAIN" | "LOGIN" | "CRAM-MD5" | "XOAUTH2" | "OAUTHBEARER";

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "../base/result.ts";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { decodeBase64, encodeBase64 } from "../base/base64.ts";
 
 /** `base64`: 501 5.5.2. `syntax`: 501 5.5.4 with a mechanism's own grammar broken. `denied`: what can never be right, 535 5.7.8. */
 export type SaslFault = "base64" | "syntax" | "denied";

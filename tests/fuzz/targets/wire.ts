@@ -4,7 +4,7 @@ import type { Reply } from "../../../src/core/mail/reply.ts";
 import { parseOffers } from "../../../src/core/smtp/offers.ts";
 import { parseProxyHeader, PROXY_HEADER_OCTETS_MAX } from "../../../src/core/smtp/proxy-protocol.ts";
 import { ReplyReader, REPLY_LINES_MAX, REPLY_OCTETS_MAX } from "../../../src/core/smtp/reply-reader.ts";
-import { decodeBase64, encodeBase64 } from "../../../src/core/smtp/base64.ts";
+import { decodeBase64, encodeBase64 } from "../../../src/core/base/base64.ts";
 import {
   checkLogin,
   decodeResponse,

@@ -49,6 +49,7 @@ export class TestHouse {
       journal: this.journal,
       users: new MemoryUserStore(),
       dkim: noKeys,
+      oauth: noAccounts,
       cryptography: fakeCryptography,
       server: {
         status: () => this.#status(),
@@ -140,6 +141,17 @@ const noKeys: Operations["dkim"] = {
   look: async () => [],
   use: async () => err({ kind: "not-found" }),
   remove: async () => err({ kind: "not-found" }),
+};
+
+const noAccounts: Operations["oauth"] = {
+  list: () => [],
+  find: () => null,
+  add: async () => err({ kind: "too-many" }),
+  renew: async () => err({ kind: "not-found" }),
+  remove: async () => err({ kind: "not-found" }),
+  check: async () => err("there is no account"),
+  login: async () => err({ kind: "not-found" }),
+  loginState: async () => ({ kind: "none" }),
 };
 
 const fakeCryptography: Operations["cryptography"] = {

@@ -38,3 +38,8 @@ export function encodeBase64(octets: Uint8Array): string {
   }
   return text;
 }
+
+/** The alphabet for names and addresses, without padding (RFC 4648 §5). */
+export function encodeBase64Url(octets: Uint8Array): string {
+  return encodeBase64(octets).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
