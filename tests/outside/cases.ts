@@ -114,7 +114,12 @@ export const cases: readonly Case[] = [
     "mx-sts.plain.test",
     MTA_STS,
   ),
-  deferred("MTA-STS: a server that the policy does not name", "sts-other.plain.test", "", /mx-old\.plain\.test/),
+  deferred(
+    "MTA-STS: a server that the policy does not name",
+    "sts-other.plain.test",
+    "",
+    /policy of sts-other\.plain\.test does not name mx-stray\.plain\.test/,
+  ),
   deferred("MTA-STS: an expired certificate", "sts-old.plain.test", "", /shows a certificate that expired on /),
   deferred("MTA-STS: a certificate of nobody known", "sts-own.plain.test", "", /^451 4\.7\.5 mx-own\.plain\.test/),
   deferred("MTA-STS: STARTTLS was taken out on the way", "sts-stripped.plain.test", "", /offers no TLS/),
@@ -151,8 +156,8 @@ const listeners: readonly (readonly [name: string, address: string])[] = [
 /** Domains of plain.test with a policy: its mode, the exchangers it names, and those of the domain in order. */
 const policies: readonly (readonly [domain: string, mode: string, named: string, ...exchangers: string[]])[] = [
   ["sts", "enforce", "*", "mx-sts"],
-  ["sts-second", "enforce", "mx-sts", "mx-old", "mx-sts"],
-  ["sts-other", "enforce", "mx-sts", "mx-old"],
+  ["sts-second", "enforce", "mx-sts", "mx-stray", "mx-sts"],
+  ["sts-other", "enforce", "mx-sts", "mx-stray"],
   ["sts-old", "enforce", "mx-old", "mx-old"],
   ["sts-own", "enforce", "mx-own", "mx-own"],
   ["sts-stripped", "enforce", "mx-taken", "mx-taken"],
@@ -173,7 +178,7 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
   const own = { file: `${folder}/certificate.pem`, keyFile: `${folder}/key.pem` };
   const past = new Date(Date.now() - 90 * 86_400_000);
   const old = await authority.issue("old", ["mx-old.plain.test", "mx-ta-old.signed.test"], past);
-  const good = await authority.issue("good", ["mx-ta.signed.test", "mx-sts.plain.test"]);
+  const good = await authority.issue("good", ["mx-ta.signed.test", "mx-sts.plain.test", "mx-stray.plain.test"]);
   const secure = policies.filter(([domain]) => domain !== WITHOUT_CERTIFICATE).map(([domain]) => stsHost(domain));
   const web = await authority.issue("web", secure);
   const byOwnKey = `TLSA 3 1 1 ${await keyDigest(own.file)}`;
@@ -248,6 +253,7 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
         `_25._tcp.mx-lies IN TLSA 3 1 1 ${TRUE}`,
         "mx-sts IN A 192.0.2.32",
         "mx-own IN A 192.0.2.33",
+        "mx-stray IN A 192.0.2.34",
         ...policies.flatMap(([domain, , , ...exchangers]) => [
           `_mta-sts.${domain} IN TXT "v=STSv1; id=1;"`,
           `mta-sts.${domain} IN A ${WEB_SERVER}`,
@@ -276,6 +282,7 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
       listener("mx-taken", "192.0.2.141", own),
       listener("mx-sts", "192.0.2.32", good),
       listener("mx-own", "192.0.2.33", own),
+      listener("mx-stray", "192.0.2.34", good),
       listener("mx-taken-dane", "192.0.2.142", own),
       listener("mx-ta", "192.0.2.22", good),
       listener("mx-ee-old", "192.0.2.26", old),
