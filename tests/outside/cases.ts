@@ -167,7 +167,9 @@ const policies: readonly (readonly [domain: string, mode: string, named: string,
 ];
 /** The certificate of the web server does not name its policy's host. */
 const WITHOUT_CERTIFICATE = "sts-web";
-const WEB_SERVER = "192.0.2.80";
+export const WEB_SERVER = "192.0.2.80";
+/** An address of the world that the attacker on the way holds. */
+export const TAKEN = "192.0.2.42";
 
 /** What a tampered record says, before and after. */
 const [TRUE, FALSE] = ["ab".repeat(32), "cd".repeat(32)];
@@ -234,7 +236,7 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
         "mx-clear IN A 192.0.2.25",
         `_25._tcp.mx-clear IN ${byOwnKey}`,
         "clear IN MX 10 mx-clear",
-        "mx-taken IN A 192.0.2.42",
+        `mx-taken IN A ${TAKEN}`,
         `_25._tcp.mx-taken IN ${byOwnKey}`,
         "stripped IN MX 10 mx-taken",
       ],
@@ -284,6 +286,8 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
       listener("mx-own", "192.0.2.33", own),
       listener("mx-stray", "192.0.2.34", good),
       listener("mx-taken-dane", "192.0.2.142", own),
+      // Who is asked once the attacker has gone.
+      listener("mx-back", TAKEN, own),
       listener("mx-ta", "192.0.2.22", good),
       listener("mx-ee-old", "192.0.2.26", old),
       listener("mx-ta-old", "192.0.2.27", old),
@@ -303,14 +307,15 @@ export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
       ],
       way: [
         { kind: "strips", address: "192.0.2.41", onward: "192.0.2.141" },
-        { kind: "strips", address: "192.0.2.42", onward: "192.0.2.142" },
+        { kind: "strips", address: TAKEN, onward: "192.0.2.142" },
       ],
     },
     addresses: ["192.0.2.90", "2001:db8:2::90"],
-    taken: ["192.0.2.41", "192.0.2.42"],
+    taken: ["192.0.2.41", TAKEN],
     lost: ["203.0.113.66"],
     config: "limits.connect_timeout_ms = 1500",
     authority,
+    folder,
   };
 }
 

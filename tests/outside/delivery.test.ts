@@ -7,7 +7,7 @@ import { rm } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { nameServerPrograms } from "../peers/name-servers.ts";
 import { postfixPrograms } from "../peers/postfix.ts";
-import { cases, makePlan, orderedRecipients, SENDER, SHARED, sharedRecipients } from "./cases.ts";
+import { cases, makePlan, orderedRecipients, SENDER, SHARED, sharedRecipients, TAKEN, WEB_SERVER } from "./cases.ts";
 import { missingNetwork } from "./network.ts";
 import { makeAuthorityFolder, OutsideWorld, type Outcome } from "./world.ts";
 
@@ -35,7 +35,7 @@ describe("mail into the world", { skip }, () => {
     test(what, async () => {
       const recipient = `u@${domain}`;
       const found = outcomes.get(recipient);
-      assert.ok(found, `no outcome for ${recipient}\n${world.relay.log}`);
+      assert.ok(found, `no outcome for ${recipient}\n${world.log}`);
       assert.deepEqual([found.outcome, found.server.split(" ")[0]], [outcome, server], found.reply);
       assert.match(found.tls, tls);
       assert.match(found.reply, reply);
@@ -64,18 +64,35 @@ describe("mail into the world", { skip }, () => {
 
   test("what waits stands in the queue with its reason", async () => {
     const waiting = cases.filter(({ outcome }) => outcome === "deferred");
-    assert.equal((await world.relay.queue()).length, waiting.length);
-    const listed = await world.relay.command(["queue", "list", "--to", "u@wrong.signed.test"]);
-    const [id = ""] = /\bQ[0-9A-Z]{8,}\b/.exec(listed.stdout) ?? [];
-    const shown = await world.relay.command(["queue", "show", id]);
-    assert.match(
-      shown.stdout.replaceAll(/\s+/g, " "),
-      /451 4\.7\.5 mx-wrong\.signed\.test .* no TLSA record of its name matches/,
-    );
+    assert.equal((JSON.parse(await world.command("queue", "list", "--json")) as unknown[]).length, waiting.length);
+    const [id = ""] =
+      /\bQ[0-9A-Z]{8,}\b/.exec(await world.command("queue", "list", "--to", "u@wrong.signed.test")) ?? [];
+    const shown = (await world.command("queue", "show", id)).replaceAll(/\s+/g, " ");
+    assert.match(shown, /451 4\.7\.5 mx-wrong\.signed\.test .* no TLSA record of its name matches/);
   });
 
   test("the attacker on the way read what went in the clear, and nothing that was to be encrypted", () => {
     const read = [...world.carried.matchAll(/^RCPT TO:<u@([^>]+)>/gm)].map(([, domain = ""]) => domain);
     assert.deepEqual(read.sort(), ["stripped.plain.test", "test-stripped.plain.test"]);
+  });
+
+  test("what waited because of the attacker goes out, encrypted and verified, once there is none", async () => {
+    await world.network.ip("way", `addr del ${TAKEN}/32 dev lo`);
+    await world.command("queue", "flush");
+    const { tls } = await world.delivery("u@stripped.signed.test");
+    assert.match(tls, / verified \(dane-ee\)$/);
+    const seen = await world.witnessed("u@stripped.signed.test");
+    assert.equal(seen.server, "mx-back");
+    assert.notEqual(seen.tls, "");
+  });
+
+  test("a policy of MTA-STS holds after a restart, though nobody serves it any more", async () => {
+    await world.network.ip("way", `route add blackhole ${WEB_SERVER}`);
+    await world.startRelay();
+    const [kept, good] = ["again@sts-old.plain.test", "again@sts.plain.test"];
+    await world.send(SENDER, [kept, good]);
+    const found = await world.outcomes([kept, good]);
+    assert.match(found.get(kept)?.reply ?? "", /shows a certificate that expired on /);
+    assert.match(found.get(good)?.tls ?? "", / verified \(mta-sts\)$/);
   });
 });

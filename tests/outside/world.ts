@@ -44,19 +44,24 @@ export interface WorldPlan {
   /** More of the relay's configuration file. */
   readonly config: string;
   readonly authority: TestAuthority;
+  /** Of the relay. */
+  readonly folder: string;
 }
 
 const NAME_SERVER = "192.0.2.53";
 
 export class OutsideWorld implements AsyncDisposable {
   readonly network: TestNetwork;
-  relay!: Relay;
+  relay: Relay | null = null;
   readonly #stack = new AsyncDisposableStack();
   #carried = "";
   #postfixLog = "";
 
-  private constructor(network: TestNetwork) {
+  readonly #plan: WorldPlan;
+
+  private constructor(network: TestNetwork, plan: WorldPlan) {
     this.network = network;
+    this.#plan = plan;
     this.#stack.use(network);
   }
 
@@ -67,7 +72,7 @@ export class OutsideWorld implements AsyncDisposable {
     ];
     const all = new Set([NAME_SERVER, ...plan.addresses, ...addresses]);
     const network = await TestNetwork.make([...all].map((address) => `${address}/${address.includes(":") ? 64 : 24}`));
-    const world = new OutsideWorld(network);
+    const world = new OutsideWorld(network, plan);
     try {
       await network.ip(
         "way",
@@ -79,7 +84,8 @@ export class OutsideWorld implements AsyncDisposable {
         world.#startPostfix(plan.listeners),
         ...(["way", "world"] as const).map((place) => world.#startActor(place, plan.actors[place] ?? [])),
       ]);
-      world.relay = world.#stack.use(await startRelay(plan, network.under("relay")));
+      world.#stack.defer(async () => await world.relay?.stop());
+      await world.startRelay();
       return world;
     } catch (fault) {
       await world[Symbol.asyncDispose]();
@@ -89,6 +95,35 @@ export class OutsideWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+  }
+
+  /** A relay, which takes the place and the data directory of the one before, where there was one. */
+  async startRelay(): Promise<void> {
+    await this.relay?.stop();
+    this.relay = null;
+    const { config, authority, folder } = this.#plan;
+    this.relay = await Relay.start({
+      program: join(repository, "bin/relaykeeper.mjs"),
+      under: this.network.under("relay"),
+      directory: folder,
+      delivery: { mode: "mx" },
+      moreConfig: config,
+      moreTables: '[dns]\nservers = ["127.0.0.1"]',
+      policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
+      env: { NODE_EXTRA_CA_CERTS: authority.file },
+    });
+  }
+
+  /** `relaykeeper ARGUMENTS`; what it prints. */
+  async command(...args: string[]): Promise<string> {
+    assert.ok(this.relay);
+    const { code, output, stdout } = await this.relay.command(args);
+    assert.equal(code, 0, output);
+    return stdout;
+  }
+
+  get log(): string {
+    return this.relay?.log ?? "";
   }
 
   /** One message to each, all in one session of a program on the relay's machine. */
@@ -105,14 +140,14 @@ export class OutsideWorld implements AsyncDisposable {
     const session = ["EHLO program.test", ...lines, "QUIT", ""].join("\r\n");
     const sent = await run(process.execPath, [join(repository, "bin/relaykeeper.mjs"), "sendmail", "-bs"], {
       input: session,
-      env: { RELAYKEEPER_DATA_DIR: this.relay.dataDirectory },
+      env: { RELAYKEEPER_DATA_DIR: this.relay?.dataDirectory ?? "" },
     });
     const queued = sent.stdout.match(/^250 2\.0\.0 Ok: queued/gm) ?? [];
     assert.equal(queued.length, recipients.length, sent.output);
   }
 
   /** The first outcome of each recipient, once all of them have one; what there is after the deadline. */
-  async outcomes(recipients: readonly string[], withinMs = 15_000): Promise<ReadonlyMap<string, Outcome>> {
+  async outcomes(recipients: readonly string[], withinMs = 30_000): Promise<ReadonlyMap<string, Outcome>> {
     const found = new Map<string, Outcome>();
     const look = async (): Promise<void> => {
       for (const row of await this.#journalled()) if (!found.has(row.recipient)) found.set(row.recipient, row);
@@ -123,9 +158,19 @@ export class OutsideWorld implements AsyncDisposable {
     return found;
   }
 
+  /** The attempt that brought mail there. */
+  async delivery(recipient: string): Promise<Outcome> {
+    return await eventually(async () => {
+      const rows = await this.#journalled();
+      const found = rows.find((row) => row.recipient === recipient && row.outcome === "delivered");
+      assert.ok(found, JSON.stringify(rows.filter((row) => row.recipient === recipient)));
+      return found;
+    }, 15_000);
+  }
+
   async #journalled(): Promise<readonly Outcome[]> {
     const command = "DSPSMTPJRN TYPE(*OUTCOME) ORDER(*OLDEST) NBRENT(1000)";
-    const answer = await post(this.relay.controlSocket, "/v1/cl", { command });
+    const answer = await post(this.relay?.controlSocket ?? "", "/v1/cl", { command });
     return (answer as { value: readonly Outcome[] }).value;
   }
 
@@ -195,18 +240,6 @@ export class OutsideWorld implements AsyncDisposable {
     });
     await eventually(() => assert.match(said, /^ready$/m), 20_000);
   }
-}
-
-function startRelay({ config, authority }: WorldPlan, under: readonly string[]): Promise<Relay> {
-  return Relay.start({
-    program: join(repository, "bin/relaykeeper.mjs"),
-    under,
-    delivery: { mode: "mx" },
-    moreConfig: config,
-    moreTables: '[dns]\nservers = ["127.0.0.1"]',
-    policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
-    env: { NODE_EXTRA_CA_CERTS: authority.file },
-  });
 }
 
 /** A folder with an authority in it, which the caller removes. */
