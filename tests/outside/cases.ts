@@ -174,8 +174,8 @@ export const TAKEN = "192.0.2.42";
 /** What a tampered record says, before and after. */
 const [TRUE, FALSE] = ["ab".repeat(32), "cd".repeat(32)];
 
-export async function makePlan(authority: TestAuthority): Promise<WorldPlan> {
-  const folder = authority.file.replace(/\/[^/]+$/, "");
+/** `folder` is that of the authority, and of the relay. */
+export async function makePlan(folder: string, authority: TestAuthority): Promise<WorldPlan> {
   await makeCertificate("DNS:whoever.test", folder);
   const own = { file: `${folder}/certificate.pem`, keyFile: `${folder}/key.pem` };
   const past = new Date(Date.now() - 90 * 86_400_000);

@@ -14,21 +14,20 @@ import { makeAuthorityFolder, OutsideWorld, type Outcome } from "./world.ts";
 const skip = await missingNetwork(...nameServerPrograms, ...postfixPrograms, "openssl", "faketime");
 
 describe("mail into the world", { skip }, () => {
-  let world: OutsideWorld;
-  let folder = "";
+  const stack = new AsyncDisposableStack();
+  let world!: OutsideWorld;
   let outcomes: ReadonlyMap<string, Outcome> = new Map();
 
   before(async () => {
-    const made = await makeAuthorityFolder();
-    folder = made.folder;
-    world = await OutsideWorld.start(await makePlan(made.authority));
+    const { folder, authority } = await makeAuthorityFolder();
+    stack.defer(async () => await rm(folder, { recursive: true }));
+    world = stack.use(await OutsideWorld.start(await makePlan(folder, authority)));
     const recipients = [...cases.map(({ domain }) => `u@${domain}`), ...sharedRecipients, ...orderedRecipients];
     await world.send(SENDER, recipients);
     outcomes = await world.outcomes(recipients);
   });
   after(async () => {
-    await world[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
+    await stack.disposeAsync();
   });
 
   for (const { what, domain, outcome, server, tls, reply, witness } of cases)

@@ -26,7 +26,7 @@ export async function missingNetwork(...programs: string[]): Promise<string | fa
 }
 
 export class TestNetwork implements AsyncDisposable {
-  readonly #holders = new Map<Place, ChildProcess>();
+  readonly #holders = new Map<Place, { readonly process: ChildProcess; readonly end: Promise<unknown> }>();
 
   /** Every address of the world is added with its prefix length: `192.0.2.10/24`. */
   static async make(addresses: readonly string[] = []): Promise<TestNetwork> {
@@ -71,21 +71,23 @@ export class TestNetwork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const holder of this.#holders.values()) holder.stdin?.end();
-    await Promise.all([...this.#holders.values()].map((holder) => ended(holder)));
+    for (const { process: holder } of this.#holders.values()) holder.stdin?.end();
+    await Promise.all([...this.#holders.values()].map(({ end }) => end));
   }
 
   #pid(place: Place): number {
-    return this.#holders.get(place)?.pid ?? 0;
+    return this.#holders.get(place)?.process.pid ?? 0;
   }
 
   /** A namespace lives as long as a process is in it: this one until its input ends. */
   async #hold(place: Place): Promise<void> {
-    const holder = spawn("unshare", ["--net", "cat"], { stdio: ["pipe", "ignore", "inherit"] });
-    this.#holders.set(place, holder);
+    const holder = spawn("unshare", ["--net", "cat"], { stdio: ["pipe", "ignore", "pipe"] });
+    let complaint = "";
+    holder.stderr.setEncoding("latin1").on("data", (text: string) => (complaint += text));
+    this.#holders.set(place, { process: holder, end: ended(holder) });
     const own = await readlink("/proc/self/ns/net");
     await eventually(async () => {
-      if (holder.exitCode !== null) throw new Error("unshare --net is not permitted");
+      if (holder.exitCode !== null) throw new Error(complaint.trim());
       if ((await readlink(`/proc/${holder.pid}/ns/net`)) === own) throw new Error("not there yet");
     }, 5_000);
     await this.#do(place, "ip", "link", "set", "lo", "up");

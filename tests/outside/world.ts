@@ -1,6 +1,6 @@
 /** The relay as an operator runs it, and around it a small internet: names, mail servers, an attacker on the way. */
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import http from "node:http";
 import { tmpdir } from "node:os";
@@ -215,8 +215,10 @@ export class OutsideWorld implements AsyncDisposable {
     this.#postfixLog = join(directory, "log/mail.log");
     const [program = "", ...args] = [...this.network.under("world"), ...command];
     const master = spawn(program, args, { cwd: directory, stdio: "ignore" });
+    const end = ended(master);
     this.#stack.defer(async () => {
-      await end(master);
+      master.kill("SIGTERM");
+      await end;
       await rm(directory, { recursive: true, force: true, maxRetries: 10 });
     });
     await eventually(async () => assert.match(await readFile(this.#postfixLog, "latin1"), /daemon started/), 20_000);
@@ -229,9 +231,10 @@ export class OutsideWorld implements AsyncDisposable {
       ...[process.execPath, join(import.meta.dirname, "actor.ts"), JSON.stringify(parts)],
     ];
     const actor = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const end = ended(actor);
     this.#stack.defer(async () => {
       actor.stdin.end();
-      await ended(actor);
+      await end;
     });
     let said = "";
     actor.stdout.setEncoding("latin1").on("data", (text: string) => {
@@ -277,11 +280,6 @@ function hostOf(address: string): string {
 
 function addressesOf(parts: readonly Part[]): string[] {
   return parts.map(({ address }) => address);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  child.kill("SIGTERM");
-  await ended(child).catch(() => undefined);
 }
 
 async function post(socketPath: string, path: string, body: object): Promise<unknown> {
