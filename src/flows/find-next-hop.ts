@@ -10,6 +10,7 @@ import {
   DNS_TROUBLE,
   isUnusable,
   LOOP,
+  NO_ADDRESS,
   NO_SERVER,
   NO_SMARTHOST,
   NO_SUCH_DOMAIN,
@@ -175,7 +176,9 @@ export class NextHopFinder {
     }
     const trouble = answers.map(({ answer }) => answer).find((answer) => answer.kind === "trouble");
     if (trouble) return { kind: "trouble", reply: DNS_TROUBLE(domain, trouble.reason) };
-    return { kind: "failed", reply: NO_SERVER(domain) };
+    const [first] = ordered;
+    const isItself = first === undefined || first.host === domain;
+    return { kind: "failed", reply: isItself ? NO_SERVER(domain) : NO_ADDRESS(domain, first.host) };
   }
 
   async #hop(

@@ -161,6 +161,8 @@ export const LOOP = (name: string): Reply =>
 export const NULL_MX = (domain: string): Reply => reply(556, "5.1.10", `${domain} takes no mail (null MX)`);
 export const NO_SUCH_DOMAIN = (domain: string): Reply => reply(550, "5.1.2", `${domain} does not exist`);
 export const NO_SERVER = (domain: string): Reply => reply(550, "5.1.2", `${domain} has neither MX nor address records`);
+export const NO_ADDRESS = (domain: string, exchange: string): Reply =>
+  reply(550, "5.4.4", `None of the mail exchangers of ${domain} has an address: ${exchange} is the first of them`);
 export const DNS_TROUBLE = (name: string, reason: string): Reply =>
   reply(451, "4.4.3", `The name ${name} cannot be looked up now: ${reason}`);
 export const NO_SMARTHOST: Reply = reply(451, "4.3.5", "delivery.mode is smarthost, and no smart host is configured");
