@@ -9,6 +9,7 @@ import type { LiveMessage } from "./live-messages.ts";
 import type { Found, NextHopFinder } from "./find-next-hop.ts";
 import type { NextHop, Spool, Transport } from "./ports.ts";
 import type { Rewriter } from "./rewrite.ts";
+import { hopFor, NOT_VERIFIABLE, resultRequiringTls } from "./require-tls.ts";
 import type { Signer } from "./sign.ts";
 import type { AttemptOutcomes } from "./settle.ts";
 
@@ -62,6 +63,8 @@ export async function attempt(
     if (found.kind !== "hop") return notFound(found, indices.length);
     hop = found.hop;
   }
+  const way = live.envelope.requireTls === undefined ? hop : hopFor(hop, live.envelope);
+  if (way === null) return notFound({ kind: "failed", reply: NOT_VERIFIABLE }, indices.length);
   const content = live.content ?? (await spool.content(live.id));
   if (content === null) return "gone";
   const drafted = rewriter.draft(live, content, hop.rewriting);
@@ -72,7 +75,8 @@ export async function attempt(
   if (!isWanted()) return "unwanted";
   const all = live.envelope.recipients;
   const recipients = indices.length === all.length ? all : indices.flatMap((index) => all[index] ?? []);
-  const result = await transport.send(hop, { ...draft, id: live.id, recipients, front });
+  const sent = await transport.send(way, { ...draft, id: live.id, recipients, front });
+  const result = live.envelope.requireTls === true ? resultRequiringTls(sent) : sent;
   return {
     nextHop: nextHopText(hop, result.server),
     server: result.server,

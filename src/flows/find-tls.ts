@@ -69,7 +69,8 @@ export class TlsFinder {
       const of = found.get(server.host);
       if (of?.kind !== "usable") return [];
       const isImplicit = server.port === SUBMISSIONS_PORT && of.tls.kind !== "none";
-      return [{ ...server, isImplicit, tls: of.tls, policy: of.policy }];
+      const isPublished = around.rule.level === "default";
+      return [{ ...server, isImplicit, tls: of.tls, isPublished, policy: of.policy }];
     });
     if (usable.length > 0) return ok(usable);
     for (const of of found.values()) if (of.kind === "unusable") return err(of.reply);

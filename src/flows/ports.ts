@@ -289,6 +289,8 @@ export interface NextHopServer {
   /** TLS from the first octet (RFC 8314 §3.3), not by STARTTLS. */
   readonly isImplicit: boolean;
   readonly tls: TlsDemand;
+  /** It follows from what its domain publishes, not from a route: a message may ask for less (RFC 8689 §3). */
+  readonly isPublished: boolean;
   /** What its domain publishes of TLS, for the counters of TLSRPT; null where what comes of it counts nowhere. */
   readonly policy: AppliedPolicy | null;
 }

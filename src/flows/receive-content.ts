@@ -171,6 +171,11 @@ export class IncomingContent {
     return this.#scan.ownReceived >= OWN_HOPS_MAX ? MAIL_LOOP : null;
   }
 
+  /** `TLS-Required: No` stands in the header. Known once `refusal` was asked. */
+  get tlsOptional(): boolean {
+    return this.#scan?.tlsOptional === true;
+  }
+
   /** The header lacks what a mail program adds, or has what one removes. Known once `refusal` was asked. */
   get lacksCare(): boolean {
     return this.#scan !== null && lacksCare(this.#scan);

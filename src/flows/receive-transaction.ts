@@ -205,22 +205,22 @@ export class Transaction {
 
   /** Resolves with the answer to end of data. A fault of the disk is told to the log and answered with 451. */
   store(content: IncomingContent): Promise<Reply> {
-    const { lacksCare } = content;
-    if (content.isInMemory) return this.#put(content.inMemory(this.received()), lacksCare);
+    const { lacksCare, tlsOptional } = content;
+    if (content.isInMemory) return this.#put(content.inMemory(this.received()), lacksCare, tlsOptional);
     return content.finish().then(
-      (finished) => (finished.ok ? this.#put(finished.value, lacksCare) : this.#notStored(finished.error)),
+      (finished) => (finished.ok ? this.#put(finished.value, lacksCare, tlsOptional) : this.#notStored(finished.error)),
       (fault: unknown) => this.#notStored(fault),
     );
   }
 
   /** Law 1: 250 only once the spool says that the message is on stable storage. Then the journal hears of it, then the queue. */
-  #put(content: Content, lacksCare: boolean): Promise<Reply> {
+  #put(content: Content, lacksCare: boolean, tlsOptional: boolean): Promise<Reply> {
     const { now } = this.#caller;
     const message: AcceptedMessage = {
       id: this.queueId,
       acceptedAt: now,
       origin: this.#origin(lacksCare),
-      envelope: this.#envelope(),
+      envelope: this.#envelope(tlsOptional),
       content,
     };
     return this.#receiver.spool.put(message).then(
@@ -247,11 +247,17 @@ export class Transaction {
     return lacksCare ? { ...origin, relayedFor: true, mustMend: true } : { ...origin, relayedFor: true };
   }
 
-  #envelope(): Envelope {
-    const { body, smtpUtf8, ret, envelopeId } = this.#mail.parameters;
+  /** REQUIRETLS goes before what the header says (RFC 8689 §4.1). */
+  #envelope(tlsOptional: boolean): Envelope {
+    const { body, smtpUtf8, ret, envelopeId, requireTls } = this.#mail.parameters;
     const plain = { reversePath: this.#mail.path, recipients: this.#recipients, body: body ?? "7BIT", smtpUtf8 };
-    if (ret === null && envelopeId === null) return plain;
-    return { ...plain, ...(ret === null ? {} : { ret }), ...(envelopeId === null ? {} : { envelopeId }) };
+    if (ret === null && envelopeId === null && !requireTls && !tlsOptional) return plain;
+    return {
+      ...plain,
+      ...(ret === null ? {} : { ret }),
+      ...(envelopeId === null ? {} : { envelopeId }),
+      ...(requireTls || tlsOptional ? { requireTls } : {}),
+    };
   }
 }
 

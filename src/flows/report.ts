@@ -62,6 +62,8 @@ export async function makeReport(
       recipients: [{ forwardPath: sender, notify: "NEVER" }],
       body: mail.eightBit ? "8BITMIME" : "7BIT",
       smtpUtf8: international,
+      // RFC 8689 §5: what it tells is protected as the message was.
+      ...(message.envelope.requireTls === true ? { requireTls: true } : {}),
     },
     content: {
       kind: "memory",
@@ -90,7 +92,7 @@ export async function readForReport(
 
 /**
  * The whole message where RET=FULL asks for it, a failure is reported and it is small; else its header (RFC 3461 §4.3, §6.2). Content that
- * came by BINARYMIME has no lines that a report could carry.
+ * came by BINARYMIME has no lines that a report could carry, and of one that came with REQUIRETLS only the header goes (RFC 8689 §5).
  */
 function returnedOf(
   { returnedOctets: octetsMax }: Limits,
@@ -99,9 +101,9 @@ function returnedOf(
   chunks: readonly Uint8Array[] | null,
 ): ReportMail["returned"] {
   if (chunks === null) return { kind: "headers", octets: NOTHING };
-  const { ret, body } = message.envelope;
+  const { ret, body, requireTls } = message.envelope;
   const failed = reported.some(({ action }) => action === "failed");
-  if (ret === "FULL" && body !== "BINARYMIME" && failed && message.sizeOctets <= octetsMax) {
+  if (ret === "FULL" && requireTls !== true && body !== "BINARYMIME" && failed && message.sizeOctets <= octetsMax) {
     return { kind: "message", octets: joined(chunks, octetsMax) };
   }
   const header = headerOf(chunks, octetsMax);

@@ -53,6 +53,7 @@ async function run(): Promise<void> {
         address: IPV4_LOOPBACK,
         port,
         isImplicit: false,
+        isPublished: true,
         tls: { kind: "may" },
         policy: null,
       },

@@ -90,9 +90,10 @@ async function checkQueued(
     return 0;
   }
   assert.ok(message, `${where}: nothing was queued`);
-  const { reversePath, recipients } = message.envelope;
+  const { reversePath, recipients, requireTls } = message.envelope;
+  const tls = requireTls === undefined ? "" : requireTls ? " requiretls" : " tls optional";
   const to = recipients.map(({ forwardPath }) => formatMailbox(forwardPath)).join(",");
-  assert.equal(`<${reversePath === null ? "" : formatMailbox(reversePath)}> to <${to}>`, step.envelope, where);
+  assert.equal(`<${reversePath === null ? "" : formatMailbox(reversePath)}> to <${to}>${tls}`, step.envelope, where);
   if (step.content.length > 0) {
     const lines = step.content.map((line) => `${line}\r\n`).join("");
     assert.equal(await world.contentOf(message), lines, where);

@@ -11,7 +11,8 @@
  *   C: <tls>                             the client begins the handshake; also <end> (no more is sent) and <reset>
  *   S: <closed>                          the server has closed
  *   Q: <a@b.example> to <c@d.example>    a message was queued, and
- *   | Subject: x                         has these lines behind our Received field; `Q: none` says that nothing was
+ *   | Subject: x                         has these lines behind our Received field; `Q: none` says that nothing was;
+ *                                      ` requiretls` or ` tls optional` stands behind the recipients where the envelope has it
  *
  * `\r \n \t \0 \xHH \\` are escapes in what the client says.
  */

@@ -5,7 +5,7 @@ import { makeSelfSigned, type CertificatePair } from "../../src/adapters/tls/sel
 import { DAY_MS } from "../../src/core/base/time.ts";
 import type { Envelope } from "../../src/core/mail/envelope.ts";
 import { type Client, ScriptedServer } from "./scripted-server.ts";
-import { hop, mail, mailbox, transport, words, VERIFY } from "./sending.ts";
+import { hop, mail, mailbox, serverAt, transport, words, VERIFY } from "./sending.ts";
 
 const now = Date.now();
 const good = makeSelfSigned("mx.example", now - DAY_MS, now + DAY_MS);
@@ -254,4 +254,47 @@ test("SIZE, SMTPUTF8 and BINARYMIME that the next hop does not take fail without
   assert.equal(sender.connections(), 1);
   await sender.close(1_000);
   await server.close();
+});
+
+const REQUIRETLS = "250-mx.example\r\n250-PIPELINING\r\n250 REQUIRETLS\r\n";
+
+test("REQUIRETLS is said to a server that offers it in TLS; one that does not is passed by, a report excepted", async () => {
+  const without = await ScriptedServer.start(async (client) => {
+    // What is offered in the clear is worth nothing.
+    await greet(client, "250-mx.example\r\n250-PIPELINING\r\n250-REQUIRETLS\r\n250 STARTTLS\r\n");
+    await secure(client, good);
+    await client.expect("EHLO relay.example", INSIDE);
+    const line = await client.expect("", "");
+    if (line === "QUIT") return;
+    assert.equal(line, "MAIL FROM:<>");
+    client.send("250 Ok\r\n");
+    await client.expect("RCPT", "250 Ok\r\n");
+    await client.expect("DATA", "354 Go\r\n");
+    await client.data();
+    client.send("250 Taken\r\n");
+    await client.line();
+  });
+  const offering = await ScriptedServer.start(async (client) => {
+    await greet(client);
+    await secure(client, good);
+    await client.expect("EHLO relay.example", REQUIRETLS);
+    await client.expect("MAIL FROM:<sender@example.com> REQUIRETLS", "250 Ok\r\n");
+    await client.expect("RCPT", "250 Ok\r\n");
+    await client.expect("DATA", "354 Go\r\n");
+    await client.data();
+    client.send("250 Taken\r\n");
+    await client.line();
+  });
+  const sender = transport({ ca: good.certificate });
+  const servers = [without, offering].map(({ port }) => serverAt("mx.example", port, { tls: VERIFY }));
+  const both = hop(0, { key: "smarthost:both", servers });
+  assert.deepEqual(words(await sender.send(both, mail("x\r\n", undefined, { requireTls: true }))), ["250 Taken"]);
+  const first = hop(0, { key: "smarthost:first", servers: servers.slice(0, 1) });
+  const refused = await sender.send(first, mail("x\r\n", undefined, { requireTls: true }));
+  assert.match(words(refused).join(), /^ROUTE,451 4\.7\.30 .* does not offer REQUIRETLS$/);
+  const report = mail("x\r\n", undefined, { requireTls: true, reversePath: null });
+  assert.deepEqual(words(await sender.send(first, report)), ["250 Taken"]);
+  await sender.close(1_000);
+  await without.close();
+  await offering.close();
 });

@@ -44,7 +44,7 @@ export function serverAt(
   port: number,
   { tls = { kind: "may" }, isImplicit = false, policy }: HopTls = {},
 ): NextHopServer {
-  return { host, address: IPV4_LOOPBACK, port, isImplicit, tls, policy: policy ?? null };
+  return { host, address: IPV4_LOOPBACK, port, isImplicit, tls, isPublished: true, policy: policy ?? null };
 }
 
 export function hop(port: number, given: Partial<NextHop> & HopTls = {}): NextHop {

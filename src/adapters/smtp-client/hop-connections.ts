@@ -154,7 +154,10 @@ export class HopConnections {
     try {
       const open = await openConnection(sending.hop, server, this.#options);
       if (this.#cut) open.connection.destroy(SHUTTING_DOWN);
-      return open;
+      if (!mustOffer(sending.message) || open.offers.requireTls) return open;
+      open.connection.quit();
+      sending.troubles.push(new ConnectionTrouble("4.7.30", `${open.connection.name} does not offer REQUIRETLS`));
+      return null;
     } catch (error) {
       if (!(error instanceof ConnectionTrouble)) throw error;
       sending.troubles.push(error);
@@ -290,4 +293,9 @@ export class HopConnections {
     const replies = message.recipients.map(() => why);
     resolve({ server: "", tls: "", replies, routeTrouble: true, dsnPassedOn: false });
   }
+}
+
+/** Whether a server must offer REQUIRETLS to get the message. All that share its connections say the same; a report goes without. */
+function mustOffer({ envelope }: OutgoingMessage): boolean {
+  return envelope.requireTls === true && envelope.reversePath !== null;
 }

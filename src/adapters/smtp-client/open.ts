@@ -85,7 +85,8 @@ async function open(hop: NextHop, server: NextHopServer, options: OpenOptions, w
       const { replyTimeoutMs } = options.limits;
       await authenticate(connection, offers, hop.credentials, "auto", { replyTimeoutMs, tokens: options.tokens });
     }
-    return { connection, offers };
+    // Said in the clear it is worth nothing (RFC 8689 §2).
+    return { connection, offers: connection.tls === "" ? { ...offers, requireTls: false } : offers };
   } catch (error) {
     connection.destroy("the connection could not be used");
     throw error;

@@ -24,4 +24,9 @@ export interface Envelope {
   /** RET and ENVID of MAIL, passed on as received (RFC 3461 §4.3, §4.4). */
   readonly ret?: "FULL" | "HDRS";
   readonly envelopeId?: string;
+  /**
+   * true: MAIL said REQUIRETLS. false: the header says `TLS-Required: No`. Not there: neither (RFC 8689 §4.1). Messages that were queued
+   * before it was known have none.
+   */
+  readonly requireTls?: boolean;
 }

@@ -34,6 +34,26 @@ test("scanHeader() counts hops and knows its own name, Date and Message-ID", () 
   }
 });
 
+test("scanHeader() sees TLS-Required: No, and nothing else in that field", () => {
+  const cases: [header: string, wanted: boolean][] = [
+    ["TLS-Required: No\r\n\r\n", true],
+    ["Subject: x\r\ntls-required:NO\r\n", true],
+    ["TLS-Required:\r\n No \r\n\r\n", true],
+    ["TLS-Required: Yes\r\n\r\n", false],
+    ["TLS-Required: Nope\r\n\r\n", false],
+    ["TLS-Required: No, never\r\n\r\n", false],
+    ["TLS-Required:\r\n", false],
+    ["TLS-Required: No", false],
+    ["TLS-Required:\r\n\r\nNo\r\n", false],
+    ["TLS-Required:\r\nNo\r\n", false],
+    ["TLS-Required-By: No\r\n\r\n", false],
+    ["Subject: x\r\n\r\nTLS-Required: No\r\n", false],
+    ["Subject: x\r\n TLS-Required: No\r\n\r\n", false],
+  ];
+  for (const [header, wanted] of cases)
+    assert.equal(scanHeader([octets(header)], "relay.example").tlsOptional, wanted, JSON.stringify(header));
+});
+
 test("scanHeader() looks no further than its limit", () => {
   const long = `X: ${"y".repeat(HEADER_SCAN_OCTETS_MAX)}\r\nDate: z\r\n\r\n`;
   assert.equal(scanHeader([octets(long)], "relay.example").hasDate, false);

@@ -12,6 +12,8 @@ export interface HeaderScan {
   readonly hasFrom: boolean;
   /** It has a Bcc or Resent-Bcc field, or was not seen whole. */
   readonly mayHaveBcc: boolean;
+  /** `TLS-Required: No`: the sender would rather have it delivered than encrypted (RFC 8689 §3). */
+  readonly tlsOptional: boolean;
   /** So much was looked at. */
   readonly octets: number;
   /** The header ended, or what is looked at of it. */
@@ -33,6 +35,7 @@ const NOTHING_SEEN: HeaderScan = {
   hasMessageId: false,
   hasFrom: false,
   mayHaveBcc: false,
+  tlsOptional: false,
   octets: 0,
   complete: false,
 };
@@ -51,6 +54,7 @@ export function scanOn(before: HeaderScan, chunks: readonly Uint8Array[], hostna
     hasMessageId: before.hasMessageId || scan.hasMessageId,
     hasFrom: before.hasFrom || scan.hasFrom,
     mayHaveBcc: true,
+    tlsOptional: before.tlsOptional || scan.tlsOptional,
     octets: before.octets + scan.octets,
     complete: scan.complete,
   };
@@ -84,6 +88,7 @@ function scanOctets(octets: Uint8Array, hostname: string): HeaderScan {
   let hasMessageId = false;
   let hasFrom = false;
   let mayHaveBcc = false;
+  let tlsOptional = false;
   let receivedAt = -1;
   let at = 0;
   let complete = length < octets.length;
@@ -108,12 +113,13 @@ function scanOctets(octets: Uint8Array, hostname: string): HeaderScan {
     else if (letter === 0x6d && !hasMessageId) hasMessageId = isField(octets, at, length, "message-id");
     else if (letter === 0x66 && !hasFrom) hasFrom = isField(octets, at, length, "from");
     else if (letter === 0x62 && !mayHaveBcc) mayHaveBcc = isField(octets, at, length, "bcc");
+    else if (letter === 0x74 && !tlsOptional) tlsOptional = saysTlsOptional(octets, at, length);
     while (at < length && octets[at] !== LF) at++;
     at++;
   }
   if (receivedAt >= 0 && at >= length && saysBy(octets, receivedAt, length, hostname)) ownReceived++;
   mayHaveBcc ||= at >= HEADER_SCAN_OCTETS_MAX;
-  return { received, ownReceived, hasDate, hasMessageId, hasFrom, mayHaveBcc, octets: length, complete };
+  return { received, ownReceived, hasDate, hasMessageId, hasFrom, mayHaveBcc, tlsOptional, octets: length, complete };
 }
 
 /** `name`, in any case, and a colon; white space before it is the obsolete syntax of RFC 5322 §4.5. */
@@ -122,6 +128,24 @@ function isField(octets: Uint8Array, from: number, to: number, name: string): bo
   if (!sameText(octets, from, name)) return false;
   while (at < to && (octets[at] === 0x20 || octets[at] === 0x09)) at++;
   return at < to && octets[at] === 0x3a;
+}
+
+/** RFC 8689 §3: the field has one value, `No`. */
+function saysTlsOptional(octets: Uint8Array, from: number, to: number): boolean {
+  if (!isField(octets, from, to, "tls-required")) return false;
+  let at = octets.indexOf(0x3a, from) + 1;
+  while (at < to && isFolding(octets, at)) at++;
+  if (at + 2 > to || !sameText(octets, at, "no")) return false;
+  at += 2;
+  while (at < to && isFolding(octets, at)) at++;
+  return octets[at] === LF;
+}
+
+/** White space, and line ends with white space behind them (RFC 5322 §3.2.2). */
+function isFolding(octets: Uint8Array, at: number): boolean {
+  const octet = octets[at];
+  if (octet === LF) return octets[at + 1] === 0x20 || octets[at + 1] === 0x09;
+  return octet === 0x20 || octet === 0x09 || octet === CR;
 }
 
 /** Whether a Received field has the clause `by NAME` (RFC 5321 §4.4). */

@@ -17,6 +17,7 @@ const ALL = parseOffers(
     "8BITMIME",
     "SMTPUTF8",
     "DSN",
+    "RequireTLS",
     "STARTTLS",
     "AUTH=LOGIN",
     "AUTH PLAIN login",
@@ -33,6 +34,7 @@ test("parseOffers() reads EHLO, and nothing from its greeting", () => {
     eightBitMime: true,
     smtpUtf8: true,
     dsn: true,
+    requireTls: true,
     startTls: true,
     chunking: true,
     binaryMime: true,
@@ -77,6 +79,10 @@ test("formatMail() and formatRcpt() say what was offered and needed, and nothing
     "RCPT TO:<user@example.net> NOTIFY=NEVER\r\n",
   );
   assert.equal(formatRcpt(recipient, NO_OFFERS, false), "RCPT TO:<user@example.net>\r\n");
+  const tagged = { reversePath: null, body: "7BIT", smtpUtf8: false } as const;
+  assert.equal(formatMail({ ...tagged, requireTls: true }, 1, false, ALL), "MAIL FROM:<> SIZE=1 REQUIRETLS\r\n");
+  assert.equal(formatMail({ ...tagged, requireTls: false }, 1, false, ALL), "MAIL FROM:<> SIZE=1\r\n");
+  assert.equal(formatMail({ ...tagged, requireTls: true }, 1, false, NO_OFFERS), "MAIL FROM:<>\r\n");
   const international: Recipient = { forwardPath: USER, originalRecipient: "utf-8;jürgen@example.net" };
   const said = (smtpUtf8: boolean): string => formatRcpt(international, ALL, smtpUtf8);
   assert.equal(said(true), "RCPT TO:<user@example.net> ORCPT=utf-8;jürgen@example.net\r\n");

@@ -26,6 +26,7 @@ export function formatMail(
   if (envelope.body === "BINARYMIME") line += " BODY=BINARYMIME";
   else if (envelope.body === "8BITMIME" && offers.eightBitMime) line += " BODY=8BITMIME";
   if (smtpUtf8) line += " SMTPUTF8";
+  if (envelope.requireTls === true && offers.requireTls) line += " REQUIRETLS";
   if (offers.dsn) {
     if (envelope.ret) line += ` RET=${envelope.ret}`;
     if (envelope.envelopeId) line += ` ENVID=${envelope.envelopeId}`;

@@ -98,7 +98,7 @@ test("parseCommand() reads every command, in any case, and names what is wrong w
 
 test("parseCommand() keeps the parameters of MAIL and RCPT", () => {
   const mail = parseCommand(
-    "MAIL FROM:<a@b.example> SIZE=10 BODY=binarymime SMTPUTF8 RET=hdrs ENVID=a+2Bb AUTH=x",
+    "MAIL FROM:<a@b.example> SIZE=10 BODY=binarymime SMTPUTF8 RET=hdrs ENVID=a+2Bb AUTH=x requiretls",
     domain,
   );
   assert.ok(mail.verb === "MAIL");
@@ -108,6 +108,7 @@ test("parseCommand() keeps the parameters of MAIL and RCPT", () => {
     smtpUtf8: true,
     ret: "HDRS",
     envelopeId: "a+2Bb",
+    requireTls: true,
   });
   const rcpt = parseCommand("RCPT TO:<a@b.example> notify=failure,delay ORCPT=rfc822;c@d.example", domain);
   assert.ok(rcpt.verb === "RCPT");

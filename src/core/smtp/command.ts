@@ -5,13 +5,14 @@ import type { Mailbox } from "../mail/mailbox.ts";
 import { parseForwardPath, parseReversePath, pathFaultReply } from "../mail/path.ts";
 import { reply, type Reply } from "../mail/reply.ts";
 
-/** What MAIL carries besides the path (RFC 1870, 6152, 3030, 3461, 6531). AUTH= is read and forgotten: it proves nothing. */
+/** What MAIL carries besides the path (RFC 1870, 6152, 3030, 3461, 6531, 8689). AUTH= is read and forgotten: it proves nothing. */
 export interface MailParameters {
   sizeOctets: number | null;
   body: BodyType | null;
   smtpUtf8: boolean;
   ret: "FULL" | "HDRS" | null;
   envelopeId: string | null;
+  requireTls: boolean;
 }
 
 /** What RCPT carries besides the path (RFC 3461 §4.1, §4.2). */
@@ -136,7 +137,14 @@ function parseMail(line: string): Command {
   const text = line.slice(at);
   const path = parseReversePath(text);
   if (!path.ok) return { verb: "refused", reply: pathFaultReply(path.error, "MAIL") };
-  const parameters: MailParameters = { sizeOctets: null, body: null, smtpUtf8: false, ret: null, envelopeId: null };
+  const parameters: MailParameters = {
+    sizeOctets: null,
+    body: null,
+    smtpUtf8: false,
+    ret: null,
+    envelopeId: null,
+    requireTls: false,
+  };
   const fault = readParameters(text, path.value.end, (keyword, value) => readMailParameter(parameters, keyword, value));
   if (fault !== null) return fault;
   return { verb: "MAIL", path: path.value.path, ascii: path.value.ascii, parameters };
@@ -216,6 +224,10 @@ function readMailParameter(into: MailParameters, keyword: string, value: string 
     case "SMTPUTF8":
       if (into.smtpUtf8) return "twice";
       into.smtpUtf8 = true;
+      return value === null ? null : "value";
+    case "REQUIRETLS":
+      if (into.requireTls) return "twice";
+      into.requireTls = true;
       return value === null ? null : "value";
     case "RET": {
       if (into.ret !== null) return "twice";

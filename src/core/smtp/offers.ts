@@ -6,6 +6,7 @@ export interface Offers {
   readonly eightBitMime: boolean;
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
+  readonly requireTls: boolean;
   readonly startTls: boolean;
   readonly chunking: boolean;
   readonly binaryMime: boolean;
@@ -23,6 +24,7 @@ export const NO_OFFERS: Offers = {
   eightBitMime: false,
   smtpUtf8: false,
   dsn: false,
+  requireTls: false,
   startTls: false,
   chunking: false,
   binaryMime: false,
@@ -44,6 +46,7 @@ export function parseOffers(reply: Reply): Offers {
     else if (keyword === "8BITMIME") offers.eightBitMime = true;
     else if (keyword === "SMTPUTF8") offers.smtpUtf8 = true;
     else if (keyword === "DSN") offers.dsn = true;
+    else if (keyword === "REQUIRETLS") offers.requireTls = true;
     else if (keyword === "STARTTLS") offers.startTls = true;
     else if (keyword === "CHUNKING") offers.chunking = true;
     else if (keyword === "BINARYMIME") offers.binaryMime = true;

@@ -19,7 +19,14 @@ import {
 const own = parseDomain("inside.example");
 assert.ok(own.ok);
 const domain = own.value;
-const offers: Offers = { startTls: true, auth: "yes", eightBit: true, sizeMaxOctets: 1_000, recipientsMax: 100 };
+const offers: Offers = {
+  startTls: true,
+  auth: "yes",
+  eightBit: true,
+  requireTls: false,
+  sizeMaxOctets: 1_000,
+  recipientsMax: 100,
+};
 
 /** Steps through lines as their owner would, everything asked elsewhere being granted; what was done last. */
 function walk(lines: readonly string[], given: Offers = offers): { session: Session; done: string } {

@@ -145,6 +145,7 @@ const MAIL_FIRST = refuse(503, "5.5.1", "Say MAIL first");
 const NO_RECIPIENTS = refuse(554, "5.5.1", "No valid recipients");
 const ONLY_BDAT = refuse(503, "5.5.1", "BDAT has begun: only BDAT or RSET may follow");
 const NEEDS_BDAT = refuse(503, "5.5.1", "BODY=BINARYMIME needs BDAT");
+const NEEDS_TLS = refuse(530, "5.7.10", "REQUIRETLS needs a session in TLS");
 const NEEDS_SMTPUTF8 = refuse(553, "5.6.7", "The address needs SMTPUTF8");
 
 function stepGreeting(session: Session, command: Of<"EHLO"> | Of<"HELO">): Step {
@@ -164,7 +165,8 @@ function stepGreeting(session: Session, command: Of<"EHLO"> | Of<"HELO">): Step 
 function stepMail(session: Session, mail: Of<"MAIL">, offers: Offers): Action {
   if (session.greeting === "none") return GREETING_FIRST;
   if (session.transaction !== "none") return NESTED_MAIL;
-  const { body, smtpUtf8, sizeOctets } = mail.parameters;
+  const { body, smtpUtf8, sizeOctets, requireTls } = mail.parameters;
+  if (requireTls && !offers.requireTls) return NEEDS_TLS;
   if (!offers.eightBit && (smtpUtf8 || (body !== null && body !== "7BIT")))
     return refuse(555, "5.5.4", "Parameter not recognized or not implemented");
   if (!mail.ascii && !smtpUtf8) return NEEDS_SMTPUTF8;

@@ -53,8 +53,9 @@ function found({
   ownReceived,
   hasDate,
   hasMessageId,
+  tlsOptional,
 }: HeaderScan): Partial<HeaderScan> & { received: number; ownReceived: number } {
-  return { received, ownReceived, hasDate, hasMessageId };
+  return { received, ownReceived, hasDate, hasMessageId, tlsOptional };
 }
 
 /** Fields of that name in front of the first empty line (RFC 5322 §2.2). A CR or LF alone ends a line here too. */
