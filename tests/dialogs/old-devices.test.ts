@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import test from "node:test";
 import { connect as connectTls, type SecureVersion, type TLSSocket } from "node:tls";
+import { ManualClock } from "../../src/adapters/memory/clock.ts";
 import { connectTo, network, open } from "./scene.ts";
 import type { World } from "./world.ts";
 
@@ -59,6 +60,19 @@ for (const version of ["TLSv1", "TLSv1.1"] as const)
     );
     socket.destroy();
   });
+
+test("of clients whose TLS is too old the operator hears, once a minute", async (t) => {
+  const clock = new ManualClock();
+  const world = await open(t, { listener: legacy, clock });
+  const refused = (): Promise<void> => assert.rejects(handshake(world, { from: NEW, version: "TLSv1" }));
+  await refused();
+  await refused();
+  clock.advance(60_000);
+  await refused();
+  const line =
+    "client 127.0.0.1 and listener 127.0.0.1:0 have no TLS in common: TLS 1.2 is the least, save for clients of its legacy_tls_from";
+  assert.deepEqual(world.reports, [line, line]);
+});
 
 test("the listed client speaks the newest that it knows, and that is nothing to mark", async (t) => {
   const world = await open(t, { listener: legacy });

@@ -42,6 +42,8 @@ export class World {
   readonly journalled: string[] = [];
   readonly hits: number[] = [];
   readonly faults: unknown[] = [];
+  /** What the doors told the operator. */
+  readonly reports: string[] = [];
   readonly users = new MemoryUserStore();
   receiver!: Receiver;
   listeners!: SmtpListeners;
@@ -111,6 +113,7 @@ export class World {
       listeners,
       clock,
       bindAddresses: () => [],
+      report: (text) => void world.reports.push(text),
       reloadTls: async () => ({ ok: true, value: undefined }),
       sweepMs: 20,
     });

@@ -22,7 +22,12 @@ export interface Door {
   readonly local: IpAddress | null;
   /** The certificate of now; null where there is none. */
   secureContext(age: TlsAge): SecureContext | null;
+  /** Hears of a client whose TLS is not ours. */
+  noCommonTls(client: IpAddress): void;
 }
+
+/** OpenSSL's words for: no version, or no cipher, that both ends know. */
+const NO_COMMON_TLS: ReadonlySet<string> = new Set(["ERR_SSL_UNSUPPORTED_PROTOCOL", "ERR_SSL_NO_SHARED_CIPHER"]);
 
 /** One client's socket, or any other duplex stream, with the session behind it. */
 export class Connection implements Wire {
@@ -31,6 +36,7 @@ export class Connection implements Wire {
   readonly #onClosed: (connection: Connection) => void;
   #stream: Duplex;
   #session: ReceivingSession | null = null;
+  #client: IpAddress | null = null;
   #tlsAge: TlsAge = "modern";
   /** The header of the PROXY protocol, as far as it came. */
   #header: Uint8Array | null = null;
@@ -59,6 +65,7 @@ export class Connection implements Wire {
   }
 
   begin(client: IpAddress, local: IpAddress | null): void {
+    this.#client = client;
     if (isIn(this.#door.legacyTlsFrom, client)) this.#tlsAge = "legacy";
     this.#session = this.#receiver.open(this, { listener: this.#door.profileOf(client), client, local });
   }
@@ -154,6 +161,9 @@ export class Connection implements Wire {
     this.#stream = secure;
     this.#choked = false;
     this.#listen(secure);
+    secure.once("error", ({ code = "" }: NodeJS.ErrnoException) => {
+      if (NO_COMMON_TLS.has(code) && this.#client !== null) this.#door.noCommonTls(this.#client);
+    });
     secure.once("secure", () => {
       const protocol = secure.getProtocol() ?? "TLS";
       const mark = protocol === "TLSv1" || protocol === "TLSv1.1" ? " legacy" : "";

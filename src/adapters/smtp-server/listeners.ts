@@ -45,7 +45,7 @@ export interface ListenersOptions {
 /** Connections waiting for accept(). */
 const BACKLOG = 1_024;
 const NO_DESCRIPTOR = formatReply(reply(421, "4.3.2", "No resources for one more session; try again later"));
-/** The log tells so often at most of clients that were sent away. */
+/** The log tells so often at most of clients that were sent away, and of those whose TLS is too old. */
 const REPORT_MS = 60_000;
 /** After the last word of a shutdown a client may take so long to close. */
 const FAREWELL_MS = 1_000;
@@ -73,6 +73,7 @@ class NetListeners implements SmtpListeners {
   #sweep: Timer | null = null;
   #onEmpty: (() => void) | null = null;
   #reportedAt: Instant = -Infinity;
+  #toldOfTlsAt: Instant = -Infinity;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
@@ -137,6 +138,7 @@ class NetListeners implements SmtpListeners {
       legacyTlsFrom: [],
       local: null,
       secureContext: () => null,
+      noCommonTls: () => {},
     };
     this.#adopt(door, stream).begin(IPV4_LOOPBACK, null);
     this.#sweepSoon();
@@ -165,6 +167,7 @@ class NetListeners implements SmtpListeners {
       legacyTlsFrom,
       local: !isWildcard && parsed.ok ? parsed.value : null,
       secureContext,
+      noCommonTls: (client) => this.#tellOfTls(address, client),
     };
     const highWaterMark = this.#options.receiver.limits.unreadReplyOctets;
     const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark }, (socket) =>
@@ -212,6 +215,15 @@ class NetListeners implements SmtpListeners {
     this.#options.report?.(
       "file descriptors run short, clients are sent away with 421: RLIMIT_NOFILE should be higher",
     );
+  }
+
+  /** Whoever looks for an old printer that cannot send needs one line; scanners, who try old TLS too, get no more. */
+  #tellOfTls(listener: string, client: IpAddress): void {
+    const now = this.#options.clock.now();
+    if (now - this.#toldOfTlsAt < REPORT_MS) return;
+    this.#toldOfTlsAt = now;
+    const who = `client ${formatIpAddress(client)} and listener ${listener} have no TLS in common`;
+    this.#options.report?.(`${who}: TLS 1.2 is the least, save for clients of its legacy_tls_from`);
   }
 
   #adopt(door: Door, stream: Duplex): Connection {
