@@ -4,8 +4,13 @@ import { contentText, House, LATER, mailbox, NO_USER, OK, sentTo, started } from
 import { MemorySpool } from "../adapters/memory/spool.ts";
 import { DEFAULT_LIMITS } from "../core/base/limits.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../core/base/time.ts";
+import type { Domain } from "../core/mail/domain.ts";
 import { reply } from "../core/mail/reply.ts";
 import { DEFAULT_ATTRIBUTES } from "../core/policy/policy.ts";
+
+function domainOf(text: string): Domain {
+  return text as Domain;
+}
 
 function reportsOf(house: House): string[] {
   const reports = house.transport.sent.filter(({ message }) => message.envelope.reversePath === null);
@@ -262,4 +267,25 @@ test("a message whose delivery fails inside the relay is held after the third ti
   await house.pass(20 * MINUTE_MS);
   assert.equal((await house.deliverer.find(poison.id))?.state, "held");
   assert.equal((await house.spool.counts()).queued, 1);
+});
+
+test("ETRN tries the mail of a domain now, and with @ that of the names below it", async () => {
+  const house = await started();
+  house.transport.answer = () => LATER;
+  for (const host of ["site.example", "deep.site.example", "website.example", "other.example"])
+    await house.accept([`a@${host}`]);
+  await house.settle();
+  house.transport.answer = () => OK;
+  house.transport.sent.length = 0;
+  assert.equal(house.deliverer.startQueue(domainOf("site.example"), false, "192.0.2.1"), 1);
+  await house.settle();
+  assert.deepEqual(sentTo(house), ["mx:site.example <sender@inside.example> a@site.example"]);
+  assert.equal(house.deliverer.startQueue(domainOf("site.example"), true, "192.0.2.1"), 1);
+  await house.settle();
+  assert.deepEqual(sentTo(house).slice(1), ["mx:deep.site.example <sender@inside.example> a@deep.site.example"]);
+  assert.equal(house.deliverer.startQueue(domainOf("site.example"), true, "192.0.2.1"), 0);
+  assert.match(
+    house.operations.join("\n"),
+    /^ETRN of 192\.0\.2\.1: 1 message on the way of site\.example is tried now$/m,
+  );
 });

@@ -24,6 +24,7 @@ import type { TlsFinderOptions } from "./find-tls.ts";
 import { LiveMessages, type LiveMessage } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueOperations, QueueSummary } from "./operations.ts";
 import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Transport } from "./ports.ts";
+import type { StartQueue } from "./receive-etrn.ts";
 import { Recovery } from "./recover.ts";
 import { Rewriter } from "./rewrite.ts";
 import { Routing, type DeliveryConfiguration, type DeliveryPolicy } from "./routing.ts";
@@ -134,6 +135,7 @@ export class Deliverer implements QueueOperations {
       note: (ids, become) => this.#noteOperator(ids, become),
       keysOf: (message) => this.#routing.keysOf(message),
       wake: () => this.#pump(),
+      keyOfHost: (host) => this.#routing.keyOfHost(host),
       reportsWithheld: () => this.#reports.withheld,
     });
     this.#routing.onChange = () => this.#onPolicyChange();
@@ -185,6 +187,8 @@ export class Deliverer implements QueueOperations {
     else for (const key of new Set(keys)) this.#schedule.add(message.id, key, acceptedAt, 0, now, now);
     this.#pump();
   }
+
+  readonly startQueue: StartQueue = (domain, subdomains, by) => this.#desk.startQueue(domain, subdomains, by);
 
   /** Messages in the queue now. */
   get queued(): number {

@@ -23,6 +23,7 @@ export class Offerings {
       startTls: listener.tls === "starttls" && !tls,
       auth: authOffer(listener, tls),
       eightBit: attributes.MIME8BIT === "*YES",
+      etrn: attributes.ETRNSVR === "*YES",
       requireTls: tls,
       sizeMaxOctets: attributes.MAXEMMSIZE * 1_024,
       recipientsMax: this.#recipientsMax,

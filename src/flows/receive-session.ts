@@ -268,6 +268,8 @@ export class ReceivingSession implements OpenSession {
         this.#lines.clear();
         dialogue.say(words.START_TLS);
         return dialogue.awaitHandshake();
+      case "start-queue":
+        return this.#sayFruitless(formatReply(this.#receiver.etrn.start(this.#receiver, this.#caller, action)));
       case "authenticate":
         return this.#authenticate(action);
     }

@@ -11,6 +11,7 @@ import type { SessionState } from "./listener-state.ts";
 import type { Clock, Resolver, Spool } from "./ports.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Offerings } from "./receive-offers.ts";
+import { EtrnDesk, type StartQueue } from "./receive-etrn.ts";
 import { PRESSED_PART } from "./receive-patience.ts";
 import { ReceivingSession } from "./receive-session.ts";
 import type { ListenerProfile, Offering, OpenSession, Reception, SessionFacts, Wire } from "./reception.ts";
@@ -24,7 +25,7 @@ export interface ReceiverOptions {
   readonly recorder: Pick<Recorder, "decisionIdFor" | "decision" | "accepted">;
   readonly use: { count(entryId: EntryId, client: IpAddress, now: number): void };
   readonly spool: Pick<Spool, "put" | "openContent">;
-  readonly queue: { accept(message: AcceptedMessage): void };
+  readonly queue: { accept(message: AcceptedMessage): void; startQueue: StartQueue };
   /** Messages in the queue now. */
   readonly queuedMessages: () => number;
   readonly nextQueueId: () => QueueId;
@@ -61,6 +62,7 @@ export class Receiver implements Reception {
   readonly budget: MemoryBudget;
   readonly mailDates = new MailDates();
   readonly greeting: string;
+  readonly etrn: EtrnDesk;
   readonly #options: ReceiverOptions;
   readonly #sessions = new Set<OpenSession>();
   readonly #perClient = new Map<number | string, number>();
@@ -82,6 +84,7 @@ export class Receiver implements Reception {
     this.report = options.report;
     this.crash = options.crash;
     this.#offerings = new Offerings(options.hostname, options.limits.recipients);
+    this.etrn = new EtrnDesk(options.limits.etrnIntervalMs, options.queue.startQueue);
     this.budget = new MemoryBudget(options.limits.memoryOctets, options.clock);
     this.greeting = formatReply(reply(220, "", `${options.hostname} ESMTP relaykeeper`));
   }

@@ -8,6 +8,7 @@ import type { AcceptedMessage, QueueId } from "../core/queue/message.ts";
 import type { Offers } from "../core/smtp/extensions.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SessionState } from "./listener-state.ts";
+import type { EtrnDesk } from "./receive-etrn.ts";
 import type { Clock, Spool } from "./ports.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { Recorder } from "./record.ts";
@@ -91,6 +92,7 @@ export interface Reception {
   readonly report: (fault: unknown) => void;
   /** A bug: ends the process. */
   readonly crash: (fault: unknown) => void;
+  readonly etrn: EtrnDesk;
   policy(): CompiledPolicy | null;
   /** Room for one more message in the queue and in memory. */
   hasRoom(): boolean;

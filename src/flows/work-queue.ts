@@ -1,4 +1,6 @@
+import { counted } from "../core/base/count.ts";
 import type { Instant } from "../core/base/time.ts";
+import type { Domain } from "../core/mail/domain.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
 import { idAt } from "../core/queue/due-page.ts";
 import { joined } from "../core/queue/dsn.ts";
@@ -24,6 +26,7 @@ export interface QueueDeskOptions {
   readonly keysOf: (message: QueuedMessage) => readonly string[];
   /** The schedule was changed: something may be due. */
   readonly wake: () => void;
+  readonly keyOfHost: (host: string) => string | null;
   readonly reportsWithheld: () => number;
 }
 
@@ -95,6 +98,22 @@ export class QueueDesk {
       for (const id of ids) schedule.retry(id, time.now());
       wake();
     });
+  }
+
+  /**
+   * Makes mail for the domain due, and with `subdomains` that for the names below it: whatever goes the same way as mail for the domain.
+   * How many messages wait there.
+   */
+  startQueue(domain: Domain, subdomains: boolean, by: string): number {
+    const { clock, keyOfHost, recorder, schedule, time, wake } = this.#options;
+    const key = keyOfHost(domain);
+    const isBelow = (other: string): boolean => /^(?:[^/:]*\/)?mx:/.test(other) && other.endsWith(`.${domain}`);
+    const waiting = schedule.retryHops((other) => other === key || (subdomains && isBelow(other)), time.now());
+    if (waiting === 0) return 0;
+    const text = `ETRN of ${by}: ${counted(waiting, "message")} on the way of ${domain} ${waiting === 1 ? "is" : "are"} tried now`;
+    recorder.operation({ at: clock.now(), by: "*SYSTEM", text });
+    wake();
+    return waiting;
   }
 
   remove(filter: QueueFilter, by: string): Promise<number> {

@@ -30,7 +30,7 @@ const receiver = new Receiver({
     put: async () => ({ ok: true, value: undefined }),
     openContent: async () => ({ ok: false, error: "full" }),
   },
-  queue: { accept: () => undefined },
+  queue: { accept: () => undefined, startQueue: () => 0 },
   queuedMessages: () => 0,
   nextQueueId: createQueueIds(clock, 0),
   credentials: new Credentials(new MemoryUserStore(), createCryptography(new Uint8Array(32)), clock, DEFAULT_LIMITS),

@@ -77,7 +77,10 @@ export class World {
       },
       use: { count: (entryId) => void world.hits.push(entryId) },
       spool: options.spool ?? world.spool,
-      queue: { accept: (message) => void world.accepted.push(message) },
+      queue: {
+        accept: (message) => void world.accepted.push(message),
+        startQueue: (domain) => (domain === "waiting.example" ? 3 : 0),
+      },
       queuedMessages: () => 0,
       nextQueueId: createQueueIds(clock, 0),
       credentials: new Credentials(world.users, cryptography, clock, limits),

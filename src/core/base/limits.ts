@@ -25,6 +25,8 @@ export const DEFAULT_LIMITS = {
   fruitlessMs: 15 * 60_000,
   /** Before the greeting, for clients on no list: who speaks meanwhile hears 554. 0 greets at once. */
   greetingWaitMs: 0,
+  /** ETRN for a domain makes its mail due once in so long; more often it is answered and does nothing (RFC 1985 §8). */
+  etrnIntervalMs: 60_000,
   /** Open sessions from one client (IPv6: from one /64). */
   sessionsPerClient: 100,
   /** File descriptors that SMTP clients leave to files, deliveries and operators: who comes on top hears 421. Deliveries leave half of them. */

@@ -30,6 +30,8 @@ export function formatEntryParameters(list: ListName, value: EntryValue): string
         ? `TYPE(${list}) HOSTNAME(${quote(value.domain)}) INTNETADR(${address})`
         : `TYPE(${IPV6_SPELLINGS[list] ?? list}) HOSTNAME(${quote(value.domain)}) IP6NETADR(${address})`;
     }
+    case "etrn-domain":
+      return `TYPE(${list}) HOSTNAME(${quote(value.domain)})`;
     case "address": {
       const address = quote(formatIpAddress(value.address));
       return value.address.family === 4

@@ -75,6 +75,11 @@ export function readEntryValue(args: Arguments, sealing: Sealing | null): Read<E
       return args.given("HOSTNAME") ? nearDomain(args) : networkValue(args, type);
     case "*DOMAIN":
       return interfaceDomain(args, type);
+    case "*ETRNSVR": {
+      if (!args.given("HOSTNAME")) return err([missing(args, "HOSTNAME", type)]);
+      const domain = readDomain(args.text("HOSTNAME") ?? "", "HOSTNAME", args.at("HOSTNAME"));
+      return domain.ok ? ok({ kind: "etrn-domain", domain: domain.value }) : domain;
+    }
     case "*SVRBIND":
     case "*CLTBIND": {
       const address = readAddress(args, type);
@@ -318,6 +323,10 @@ export function readChangedValue(args: Arguments, present: EntryValue, sealing: 
       const at = address ? parseAddress(address.text, address.keyword, address.at) : ok(present.address);
       if (!domain.ok) return domain;
       return at.ok ? ok({ ...present, domain: domain.value, address: at.value }) : at;
+    }
+    case "etrn-domain": {
+      const domain = host ? readDomain(host.text, host.keyword, host.at) : ok(present.domain);
+      return domain.ok ? ok({ ...present, domain: domain.value }) : domain;
     }
     case "address": {
       const own = address ? parseAddress(address.text, address.keyword, address.at) : ok(present.address);

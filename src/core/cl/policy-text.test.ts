@@ -74,6 +74,8 @@ function value(list: ListName): fc.Arbitrary<EntryValue> {
       return fc
         .tuple(name, fc.option(address))
         .map(([each, at]): EntryValue => ({ kind: "interface-domain", domain: each, address: at }));
+    case "*ETRNSVR":
+      return name.map((each): EntryValue => ({ kind: "etrn-domain", domain: each }));
     case "*SVRBIND":
     case "*CLTBIND":
       return addresses;
@@ -93,7 +95,17 @@ function value(list: ListName): fc.Arbitrary<EntryValue> {
 
 const expiry = fc.option(fc.integer({ min: 0, max: Date.UTC(2100, 0) }));
 const entry: fc.Arbitrary<NewEntry> = fc
-  .constantFrom<ListName[]>("*ACCEPT", "*REJECT", "*NEAR", "*DOMAIN", "*SVRBIND", "*CLTBIND", "*HOSTAUTH", "*ROUTE")
+  .constantFrom<ListName[]>(
+    "*ACCEPT",
+    "*REJECT",
+    "*NEAR",
+    "*DOMAIN",
+    "*SVRBIND",
+    "*CLTBIND",
+    "*HOSTAUTH",
+    "*ROUTE",
+    "*ETRNSVR",
+  )
   .chain((list) => fc.record({ list: fc.constant(list), value: value(list), text, expiresAt: expiry }, PLAIN));
 const entries = fc.uniqueArray(entry, {
   maxLength: 12,
@@ -132,6 +144,7 @@ const attributes: fc.Arbitrary<Attributes> = fc.record(
     AUTOSTART: yesNo,
     ALIASDMN: fc.uniqueArray(name, { maxLength: 3 }),
     IFCDMN: yesNo,
+    ETRNSVR: yesNo,
     ARCDMN: fc.option(name),
   },
   PLAIN,

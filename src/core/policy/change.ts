@@ -80,6 +80,7 @@ const VALUE_KINDS: Readonly<Record<ListName, readonly EntryValue["kind"][]>> = {
   "*CLTBIND": ["address"],
   "*HOSTAUTH": ["host-credentials"],
   "*ROUTE": ["route"],
+  "*ETRNSVR": ["etrn-domain"],
 };
 
 function next(policy: CompiledPolicy, parts: Partial<PolicyParts>, entry: Entry | null): Result<Changed, never> {

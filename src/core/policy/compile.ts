@@ -34,7 +34,7 @@ export interface MatchingSets {
   readonly nearDomains: DomainSet;
 }
 
-/** Of *DOMAIN, *SVRBIND, *CLTBIND, *HOSTAUTH and *ROUTE together: each change of one copies the map of all. */
+/** Of *DOMAIN, *SVRBIND, *CLTBIND, *HOSTAUTH, *ROUTE and *ETRNSVR together: each change of one copies the map of all. */
 export const OTHER_ENTRIES_MAX = 10_000;
 
 /** By list and key of the value. */
@@ -126,6 +126,14 @@ export class CompiledPolicy implements PolicyParts {
    */
   isLocal(domain: Domain, localAddress: IpAddress | null, now: Instant = -Infinity): boolean {
     return this.localBecause(domain, localAddress, now) !== null;
+  }
+
+  /** Whether ETRN may start the queue of the domain, by whom it is asked apart. */
+  hasEtrn(domain: Domain, now: Instant): boolean {
+    if (this.attributes.ETRNSVR !== "*YES") return false;
+    const id = this.find("*ETRNSVR", { kind: "etrn-domain", domain });
+    const entry = id === null ? null : this.entry(id);
+    return entry !== null && (entry.expiresAt === null || entry.expiresAt > now);
   }
 
   localBecause(domain: Domain, localAddress: IpAddress | null, now: Instant): LocalBecause | null {

@@ -18,6 +18,8 @@ export function formatEntryValue(value: EntryValue): string {
       return `${value.subdomains ? "." : ""}${value.domain}`;
     case "interface-domain":
       return value.address === null ? value.domain : `${value.domain} at ${formatIpAddress(value.address)}`;
+    case "etrn-domain":
+      return value.domain;
     case "address":
       return formatIpAddress(value.address);
     case "host-credentials":
@@ -54,6 +56,8 @@ export function describeCoverage(value: EntryValue): string {
       return value.address === null
         ? `Mail for ${value.domain} is local.`
         : `Mail for ${value.domain} is local in sessions at ${formatIpAddress(value.address)}.`;
+    case "etrn-domain":
+      return `ETRN may start the queue of ${value.domain}, under ETRNSVR(*YES).`;
     case "address":
       return "Covers 1 address of this machine.";
     case "host-credentials":

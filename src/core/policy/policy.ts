@@ -8,7 +8,8 @@ import type { RouteRule } from "./route-rule.ts";
 export type AllowRelay = "*NONE" | "*ALL" | "*LIST" | "*NEAR" | "*BOTH";
 
 /** The lists of ADDSMTPLE, and *ROUTE of ADDSMTPRTE. The IPv6 spellings (*ACCEPTIP6 …) are CL names of the same lists. */
-export type ListName = "*ACCEPT" | "*REJECT" | "*NEAR" | "*DOMAIN" | "*SVRBIND" | "*CLTBIND" | "*HOSTAUTH" | "*ROUTE";
+export type ListName =
+  "*ACCEPT" | "*REJECT" | "*NEAR" | "*DOMAIN" | "*SVRBIND" | "*CLTBIND" | "*HOSTAUTH" | "*ROUTE" | "*ETRNSVR";
 
 export const LIST_NAMES: readonly ListName[] = [
   "*ACCEPT",
@@ -19,6 +20,7 @@ export const LIST_NAMES: readonly ListName[] = [
   "*CLTBIND",
   "*HOSTAUTH",
   "*ROUTE",
+  "*ETRNSVR",
 ];
 
 /** A positive integer that is never used again: an entry keeps it through CHGSMTPLE. Shown as `E17`. */
@@ -27,13 +29,14 @@ export type EntryId = number;
 /**
  * What an entry is about. `network`: *ACCEPT, *REJECT, *NEAR. `domain`: *NEAR; with `subdomains` (written with a leading dot)
  * it covers the subdomains and not the name itself. `interface-domain`: *DOMAIN, local where the session came in at `address`
- * (or anywhere, when IFCDMN is *NO). `address`: *SVRBIND, *CLTBIND. `host-credentials`: *HOSTAUTH; the password is sealed
+ * (or anywhere, when IFCDMN is *NO). `etrn-domain`: *ETRNSVR. `address`: *SVRBIND, *CLTBIND. `host-credentials`: *HOSTAUTH; the password is sealed
  * with the key of the data directory and never printed. `route`: *ROUTE.
  */
 export type EntryValue =
   | { readonly kind: "network"; readonly network: Network }
   | { readonly kind: "domain"; readonly domain: Domain; readonly subdomains: boolean }
   | { readonly kind: "interface-domain"; readonly domain: Domain; readonly address: IpAddress | null }
+  | { readonly kind: "etrn-domain"; readonly domain: Domain }
   | { readonly kind: "address"; readonly address: IpAddress }
   | {
       readonly kind: "host-credentials";
@@ -94,6 +97,8 @@ export interface Attributes {
   /** Up to ten more domains that are ours. */
   readonly ALIASDMN: readonly Domain[];
   readonly IFCDMN: "*NO" | "*YES";
+  /** *YES: clients that we relay for may start the queue of a domain on *ETRNSVR (RFC 1985). */
+  readonly ETRNSVR: "*NO" | "*YES";
   /** The domain whose DKIM key seals what is forwarded (RFC 8617); null is *NONE. */
   readonly ARCDMN: Domain | null;
 }
@@ -119,6 +124,7 @@ export const DEFAULT_ATTRIBUTES: Attributes = {
   AUTOSTART: "*YES",
   ALIASDMN: [],
   IFCDMN: "*NO",
+  ETRNSVR: "*NO",
   ARCDMN: null,
 };
 

@@ -107,6 +107,7 @@ const SPECIAL_VALUES: { readonly [Name in SpecialAttribute]: readonly Attributes
   JOURNAL: ["*YES", "*NO"],
   AUTOSTART: ["*YES", "*NO"],
   IFCDMN: ["*NO", "*YES"],
+  ETRNSVR: ["*NO", "*YES"],
 };
 type SpecialAttribute = {
   [Name in keyof Attributes]: Attributes[Name] extends `*${string}` ? Name : never;
@@ -186,6 +187,8 @@ export function encodeValue(value: EntryValue): EncodedValue {
       const address = value.address === null ? [] : [formatIpAddress(value.address)];
       return ["interface-domain", value.domain, ...address];
     }
+    case "etrn-domain":
+      return ["etrn-domain", value.domain];
     case "address":
       return ["address", formatIpAddress(value.address)];
     case "host-credentials":
@@ -214,6 +217,8 @@ export function decodeValue(json: unknown): EntryValue {
       const address = second === undefined ? null : valueOf(parseIpAddress(second), second);
       return { kind, domain: valueOf(parseDomain(first), first), address };
     }
+    case "etrn-domain":
+      return { kind, domain: valueOf(parseDomain(first), first) };
     case "address":
       return { kind, address: valueOf(parseIpAddress(first), first) };
     case "host-credentials":

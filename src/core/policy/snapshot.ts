@@ -13,7 +13,7 @@ import type { Attributes, Entry, EntryId, PolicyChange } from "./policy.ts";
 import { decodePolicyChange, decodeValue, encodePolicyChange, encodeValue, type EncodedValue } from "./record-json.ts";
 
 /** The layout of octets and index. Another number is another layout, which is ignored; whoever changes blocks or pages raises it. */
-const FORMAT = 4;
+const FORMAT = 5;
 
 /** What there is to know of the newest change besides the policy it made. */
 export interface NewestChange {

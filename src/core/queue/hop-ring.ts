@@ -44,6 +44,11 @@ export class HopRing {
     return this.#byKey.get(key);
   }
 
+  /** The numbers of the hops with items whose keys are wanted. */
+  *matching(isWanted: (key: string) => boolean): Generator<number> {
+    for (const [key, hop] of this.#byKey) if (hop.items > 0 && isWanted(key)) yield hop.index;
+  }
+
   at(index: number): Hop {
     const hop = this.#hops[index];
     assert(hop, "an item has a next hop");

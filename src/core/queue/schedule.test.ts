@@ -121,3 +121,37 @@ test("hold(), release(), retry() and remove() reach an item in every state", () 
   assert.equal(schedule.has(id(2)), false);
   assert.equal(schedule.hold(id(3)), false);
 });
+
+test("retryHops() makes what waits for these next hops ready, whatever they wait for, and nothing else", () => {
+  const schedule = create();
+  schedule.add(id(1), "mx:a", 0, 0, 500, 0);
+  schedule.add(id(2), "mx:a", 0, 0, 0, 0);
+  schedule.add(id(3), "mx:b", 0, 0, 500, 0);
+  schedule.add(id(4), "mx:a", 0, 0, 500, 0);
+  schedule.hold(id(4));
+  const [tried = -1] = drain(schedule, 0);
+  assert.equal(schedule.troubled(tried, 0), "paused");
+  schedule.requeue(tried);
+  assert.deepEqual(drain(schedule, 1), []);
+  assert.equal(
+    schedule.retryHops((key) => key === "mx:a", 1),
+    2,
+  );
+  // The next hop was in trouble: it is probed, and what waits behind the probe goes on with it.
+  const [probe = -1] = drain(schedule, 1);
+  assert.equal(schedule.idOf(probe), 2);
+  schedule.worked(probe);
+  schedule.settle(probe);
+  assert.deepEqual(
+    drain(schedule, 1).map((slot) => schedule.idOf(slot)),
+    [1],
+  );
+  assert.equal(
+    schedule.retryHops((key) => key === "mx:c", 1),
+    0,
+  );
+  assert.deepEqual(
+    [3, 4].map((n) => schedule.itemsOf(id(n))[0]?.state),
+    ["deferred", "held"],
+  );
+});

@@ -266,6 +266,26 @@ export class Schedule {
     });
   }
 
+  /**
+   * Deferred items for the next hops whose keys are wanted become ready, and those in trouble are probed now; how many items wait there.
+   * Looks at every item.
+   */
+  retryHops(isWanted: (key: string) => boolean, now: Instant): number {
+    const wanted = new Set(this.#hops.matching(isWanted));
+    let waiting = 0;
+    if (wanted.size === 0) return waiting;
+    for (let slot = 0; slot < this.#items.state.length; slot++) {
+      const state = this.#items.state[slot] ?? FREE;
+      if ((state !== DEFERRED && state !== READY) || !wanted.has(this.#items.hop[slot] ?? -1)) continue;
+      waiting++;
+      if (state !== DEFERRED) continue;
+      this.#withdraw(slot, state);
+      this.#makeReady(slot);
+    }
+    for (const index of wanted) this.#hops.endRest(this.#hops.at(index), now);
+    return waiting;
+  }
+
   /** Forgets every item of the message; one under way when its attempt ends. */
   remove(id: QueueId): boolean {
     return this.#eachOf(id, (slot, state) => {

@@ -23,6 +23,7 @@ const offers: Offers = {
   startTls: true,
   auth: "yes",
   eightBit: true,
+  etrn: false,
   requireTls: false,
   sizeMaxOctets: 1_000,
   recipientsMax: 100,

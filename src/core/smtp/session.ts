@@ -1,3 +1,4 @@
+import type { Domain } from "../mail/domain.ts";
 import { reply, type Reply } from "../mail/reply.ts";
 import type { Command } from "./command.ts";
 import { SASL_MECHANISMS, type Offers, type SaslMechanism } from "./extensions.ts";
@@ -44,6 +45,7 @@ export type Action =
   | { readonly do: "chunk"; readonly octets: number; readonly last: boolean; readonly refusal: Reply | null }
   | { readonly do: "reset" }
   | { readonly do: "start-tls" }
+  | { readonly do: "start-queue"; readonly domain: Domain; readonly subdomains: boolean }
   | { readonly do: "authenticate"; readonly mechanism: SaslMechanism; readonly initial: string | null };
 
 export interface Step {
@@ -72,6 +74,8 @@ export function step(session: Session, command: Command, offers: Offers): Step {
       return { session, action: stepAuth(session, command, offers) };
     case "STARTTLS":
       return { session, action: stepStartTls(session, offers) };
+    case "ETRN":
+      return { session, action: stepEtrn(session, command, offers) };
     case "RSET":
       return { session: transactionEnded(session), action: { do: "reset" } };
     case "NOOP":
@@ -204,6 +208,13 @@ function stepBdat(session: Session, command: Of<"BDAT">): Step {
 function stepStartTls(session: Session, offers: Offers): Action {
   if (session.tls) return refuse(503, "5.5.1", "TLS is active already");
   return offers.startTls ? { do: "start-tls" } : refuse(502, "5.5.1", "TLS is not offered here");
+}
+
+function stepEtrn(session: Session, { domain, subdomains }: Of<"ETRN">, offers: Offers): Action {
+  if (!offers.etrn) return refuse(502, "5.5.1", "ETRN is not offered here");
+  if (session.greeting !== "EHLO") return GREETING_FIRST;
+  if (session.transaction !== "none") return NESTED_MAIL;
+  return { do: "start-queue", domain, subdomains };
 }
 
 function stepAuth(session: Session, command: Of<"AUTH">, offers: Offers): Action {

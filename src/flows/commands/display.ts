@@ -26,6 +26,7 @@ const MEMBERS: Readonly<Record<string, Member>> = {
   DOMAIN: { list: "*DOMAIN", holds: always },
   SVRBIND: { list: "*SVRBIND", holds: always },
   CLTBIND: { list: "*CLTBIND", holds: always },
+  ETRNSVR: { list: "*ETRNSVR", holds: always },
   HOSTAUTH: { list: "*HOSTAUTH", holds: always },
 };
 

@@ -122,5 +122,6 @@ function sameSubject(wanted: EntryValue, value: EntryValue): boolean {
 }
 
 function domainOf(value: EntryValue): string | null {
-  return value.kind === "domain" || value.kind === "interface-domain" ? value.domain : null;
+  const { kind } = value;
+  return kind === "domain" || kind === "interface-domain" || kind === "etrn-domain" ? value.domain : null;
 }

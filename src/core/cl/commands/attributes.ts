@@ -75,7 +75,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   CCSID: NO_TABLES,
   TBLSMTPOUT: NO_TABLES,
   TBLSMTPIN: NO_TABLES,
-  ETRNSVR: "The queue is retried by itself; RTYSMTPEMM retries it now.",
   ETRNCLT: "The queue is retried by itself; RTYSMTPEMM retries it now.",
   NFYDLVRY: "Reports go to the reverse-path by RFC 3461: the sender asks for them with NOTIFY.",
   DIALSCD: "Use HLDSMTPEMM and RLSSMTPEMM at the times of the schedule.",
@@ -219,6 +218,12 @@ export const CHGSMTPA: CommandDefinition = {
         "A *DOMAIN entry counts wherever the session came in",
       ),
       "Whether *DOMAIN entries are tied to their address.",
+    ),
+    attribute(
+      "ETRNSVR",
+      "ETRN server",
+      yesNo("ETRN starts the queue of a domain on *ETRNSVR", "ETRN is refused"),
+      "Whether clients on *ACCEPT or *NEAR, and those that authenticated, may have mail for a domain on *ETRNSVR tried now (RFC 1985).",
     ),
     attribute(
       "ARCDMN",

@@ -10,7 +10,6 @@ import {
 
 const NO_FILTER =
   "Content is not filtered here: filter at the next hop, or refuse by client (*REJECT) and by recipient domain.";
-const NO_ETRN = "The queue is retried by itself; RTYSMTPEMM retries it now.";
 
 const SAME: Choice = { value: "*SAME", meaning: "Not changed" };
 
@@ -25,6 +24,7 @@ const TYPES: readonly Choice[] = [
     "*SVRBIND": "Addresses of this machine that the server listens on",
     "*CLTBIND": "Addresses of this machine that mail goes out from",
     "*HOSTAUTH": "User and password for a host that mail is delivered to",
+    "*ETRNSVR": "Domains whose queue ETRN may start, under ETRNSVR(*YES)",
     "*ACCEPTIP6": "*ACCEPT, with an IPv6 network",
     "*REJECTIP6": "*REJECT, with an IPv6 network",
     "*DOMAINIP6": "*DOMAIN, with an IPv6 address",
@@ -36,7 +36,6 @@ const TYPES: readonly Choice[] = [
     meaning: "",
     elsewhere: NO_FILTER,
   })),
-  { value: "*ETRNSVR", meaning: "", elsewhere: NO_ETRN },
   { value: "*ROUTE", meaning: "", elsewhere: "Use ADDSMTPRTE, CHGSMTPRTE, RMVSMTPRTE and WRKSMTPRTE." },
 ];
 
@@ -71,9 +70,9 @@ const VALUE: readonly Parameter[] = [
   {
     keyword: "HOSTNAME",
     prompt: "Host name",
-    help: "*NEAR: the domain of recipients; the exact name, or with a leading dot its subdomains. *DOMAIN: the domain that is ours. *HOSTAUTH: the host.",
+    help: "*NEAR: the domain of recipients; the exact name, or with a leading dot its subdomains. *DOMAIN: the domain that is ours. *HOSTAUTH: the host. *ETRNSVR: the domain of recipients.",
     shape: characters(255),
-    goesWith: { keyword: "TYPE", values: ["*NEAR", "*DOMAIN", "*DOMAINIP6", "*HOSTAUTH"] },
+    goesWith: { keyword: "TYPE", values: ["*NEAR", "*DOMAIN", "*DOMAINIP6", "*HOSTAUTH", "*ETRNSVR"] },
   },
   {
     keyword: "IP6NETADR",
