@@ -14,7 +14,7 @@ import type {
   OAuthOperations,
   OAuthSecret,
 } from "./oauth-operations.ts";
-import type { AccessTokens, Clock, Cryptography, Timer } from "./ports.ts";
+import type { AccessTokens, Clock, Cryptography, NextHopCredentials, Timer } from "./ports.ts";
 
 export interface OAuthKeeperOptions {
   readonly store: OAuthAccountStore;
@@ -80,6 +80,12 @@ export class OAuthKeeper implements OAuthOperations, AccessTokens {
 
   refused(account: string, token: string): void {
     this.#tokens.refused(account, token);
+  }
+
+  /** What a next hop is told by a route that names the account; null where there is none of that name. */
+  credentialsOf(name: string): NextHopCredentials | null {
+    const account = this.#accounts.get(name);
+    return account ? { kind: "token", user: account.user, account: name } : null;
   }
 
   list(): readonly OAuthAccountState[] {
