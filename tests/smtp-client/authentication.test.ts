@@ -318,3 +318,21 @@ test("a token that was refused is given back once", async () => {
   await run({ what: "twice", offer: "AUTH XOAUTH2", credentials: TOKEN, tokens, dialogue, told: "" });
   assert.deepEqual(tokens.refusals, ["ya29.token"]);
 });
+
+test("a secret that is said back is not shown, during AUTH and after it", async () => {
+  const server = await ScriptedServer.start(async (client) => {
+    client.send("220 mx.example ESMTP\r\n");
+    await client.expect("EHLO", "250-mx.example\r\n250 STARTTLS\r\n");
+    await client.expect("STARTTLS", "220 Go\r\n");
+    await client.startTls({ cert: pair.certificate, key: pair.key });
+    await client.expect("EHLO", "250-mx.example\r\n250 AUTH PLAIN\r\n");
+    await client.expect("AUTH PLAIN", "235 Welcome\r\n");
+    await client.expect("MAIL", `550 5.7.1 not with geheim, nor ${base64("\0relay\0geheim")}\r\n`);
+  });
+  const sender = transport({ ca: pair.certificate });
+  const credentials: NextHopCredentials = { kind: "password", user: "relay", password: "geheim" };
+  const said = words(await sender.send(hop(server.port, { credentials }), mail("x\r\n"))).join(" ");
+  assert.match(said, /550 5\.7\.1 not with \*\*\*, nor \*\*\*/);
+  await sender.close(0);
+  await server.close();
+});
