@@ -128,6 +128,47 @@ test("a disk that is full at any moment", { timeout: 3_600_000, skip }, async (c
   context.diagnostic(`${ledger.accepted.size} accepted, ${ledger.refused.size} refused`);
 });
 
+/** Sends messages of so many octets until there is no room; returns how many were accepted. */
+async function fillByMail(port: number, octets: number): Promise<number> {
+  using dialogue = await Dialogue.connect({ port });
+  await dialogue.answer();
+  await dialogue.say("EHLO client.example");
+  const content = Buffer.from(`${`${"x".repeat(998)}\r\n`.repeat(octets / 1_000)}.\r\n`);
+  for (let sent = 0; ; sent++) {
+    const from = await dialogue.say("MAIL FROM:<sender@client.example>");
+    if (NO_ROOM.test(from.text)) return sent;
+    await dialogue.say(`RCPT TO:<n${sent}@far.example>`);
+    assert.equal((await dialogue.say("DATA")).code, 354);
+    dialogue.write(content);
+    const { text } = await dialogue.answer();
+    if (NO_ROOM.test(text)) return sent;
+    assert.match(text, /^250 /);
+  }
+}
+
+for (const [sizeMib, octets] of [
+  [24, 100_000],
+  [48, 900_000],
+] as const) {
+  test(`a disk of ${sizeMib} MiB that the queue alone has filled`, { timeout: 600_000, skip }, async (context) => {
+    await using scene = await Scene.start(sizeMib);
+    await scene.ledger.stop();
+    for (let round = 0; round < 3; round++) {
+      scene.isTaking = false;
+      let sent = 0;
+      // What is over is given up a moment after the last of it left.
+      await eventually(async () => {
+        sent += await fillByMail(scene.port, octets);
+        assert.ok(sent * octets > sizeMib * 300_000, `only ${sent} of ${octets} octets`);
+      }, 60_000);
+      context.diagnostic(`round ${round}: ${sent} accepted`);
+      scene.isTaking = true;
+      await scene.relay.command(["queue", "flush"]);
+      await eventually(async () => assert.deepEqual(await scene.relay.queue(), []), 60_000);
+    }
+  });
+}
+
 test("a disk that is full in the middle of large content", { timeout: 600_000, skip }, async () => {
   await using scene = await Scene.start(48);
   await scene.ledger.accepts(5);

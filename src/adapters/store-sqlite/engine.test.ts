@@ -13,6 +13,7 @@ import { MessageTable } from "./message-table.ts";
 import { RecordTables } from "./record-tables.ts";
 import { recover } from "./recover.ts";
 import { openDatabase } from "./schema.ts";
+import { Reserve } from "./reserve.ts";
 import { SegmentLog, segmentsOf } from "./segment-log.ts";
 
 /** So small that a few messages fill one. */
@@ -37,7 +38,17 @@ async function open(directory: string): Promise<Opened> {
   const log = new SegmentLog(folders.logDirectory, messages.indexed, SEGMENT);
   const recovered = recover(folders.logDirectory, messages, report);
   await log.prepare();
-  const parts = { db, log, messages, records: new RecordTables(db), queuedMax: 10_000, ...recovered, ...folders };
+  const reserve = new Reserve(join(folders.logDirectory, "reserve"));
+  const parts = {
+    db,
+    log,
+    messages,
+    reserve,
+    records: new RecordTables(db),
+    queuedMax: 10_000,
+    ...recovered,
+    ...folders,
+  };
   const engine = new Engine(parts);
   engine.tidy(true);
   return { engine, log, reports };

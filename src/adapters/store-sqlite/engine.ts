@@ -9,6 +9,7 @@ import { faultOf, isCorrupt, reasonOf } from "./faults.ts";
 import type { LogRecord } from "./log-record.ts";
 import type { MessageTable } from "./message-table.ts";
 import type { RecordTables } from "./record-tables.ts";
+import type { Reserve } from "./reserve.ts";
 import type { SegmentLog } from "./segment-log.ts";
 import type { Position, Unindexed } from "./unindexed.ts";
 
@@ -19,6 +20,8 @@ const UNINDEXED_MAX = 512;
 const UNINDEXED_OCTETS_MAX = 32 * 1_048_576;
 /** While there is no room for rows, so many messages more may be in the log alone. */
 const UNINDEXED_CROWDED = 20_000;
+/** Where room is short, a segment that has grown so far may be given up before it is full. */
+const SPARSE_OCTETS_MIN = 1_048_576;
 /** Out of a sparse segment so many messages are moved at a time. */
 const MOVED_MAX = 32;
 
@@ -28,6 +31,7 @@ export interface EngineParts {
   readonly unindexed: Unindexed;
   readonly messages: MessageTable;
   readonly records: RecordTables;
+  readonly reserve: Reserve;
   readonly contentDirectory: string;
   readonly queuedMax: number;
   /** The highest queue id that was kept. */
@@ -55,6 +59,8 @@ export class Engine {
   #syncing = true;
   /** There is no room: what was settled may be here and neither in the log nor in the tables. */
   #crowded = false;
+  /** There was no room for a message, and no segment was given up since. */
+  #isShort = false;
   #filesGone: string[] = [];
   #segmentsGone: string[] = [];
   /** While there are any, files stay. */
@@ -88,7 +94,7 @@ export class Engine {
 
   /** Whether a quiet moment has something to do. */
   get isUntidy(): boolean {
-    return this.#crowded || this.#walPages > 0 || this.#unindexed.size > 0;
+    return this.#crowded || this.#walPages > 0 || this.#unindexed.size > 0 || this.#parts.reserve.isSpent;
   }
 
   get #isIndexingDue(): boolean {
@@ -147,17 +153,20 @@ export class Engine {
   tidy(isQuiet: boolean): void {
     if (this.#broken !== null) return;
     try {
-      const isNew = this.#log.isFull && this.#log.roll();
-      if (isNew) this.#applied = this.#log.position;
+      const isNew = this.#log.isFull && this.#roll();
       let isDurable = false;
       if (this.#isIndexingDue || this.#crowded || isNew || (isQuiet && this.#unindexed.size > 0)) {
-        isDurable = this.#index(isNew || this.#crowded) && (isNew || this.#crowded);
+        const wantsRoom = isNew || this.#crowded || this.#isShort;
+        isDurable = this.#index(wantsRoom) && wantsRoom;
       }
-      if (this.#walPages >= WAL_PAGES_MAX || (isQuiet && this.#walPages > 0))
-        isDurable = this.#checkpoint() || isDurable;
-      if (!isDurable) return;
-      this.#crowded = false;
-      if (this.#pins === 0) this.#reclaim();
+      // Where room is short, the write-ahead log must not grow.
+      const isCheckpointDue = this.#walPages >= WAL_PAGES_MAX || ((isQuiet || this.#crowded) && this.#walPages > 0);
+      if (isCheckpointDue) isDurable = this.#checkpoint() || isDurable;
+      if (isDurable) {
+        this.#crowded = false;
+        if (this.#pins === 0) this.#reclaim();
+      }
+      if (!this.#crowded && (isQuiet || this.#parts.reserve.isSpent)) this.#parts.reserve.keep();
     } catch (error) {
       this.#broken ??= reasonOf(error);
       throw error;
@@ -166,6 +175,7 @@ export class Engine {
 
   /** Leaves one tidy file behind, and of the log what messages need. */
   close(): void {
+    this.#parts.reserve.end();
     this.#log.close();
     this.#applied = this.#log.position;
     if (this.#index(true)) this.#log.remove(this.#deadSegments());
@@ -176,6 +186,11 @@ export class Engine {
   /** Which records are taken: all but messages for which there is no room in the queue, or that are there already. */
   #admit(records: readonly BatchRecord[], refused: Refusal[]): boolean[] {
     let room = this.#room(records);
+    if (this.#parts.reserve.isSpent) {
+      // What leaves goes first.
+      this.#crowded = true;
+      room = 0;
+    }
     const coming = new Set<number>();
     return records.map(({ record }, index) => {
       if (record.kind !== "put") return record.kind !== "call";
@@ -186,7 +201,8 @@ export class Engine {
         return false;
       }
       if (room <= 0) {
-        refused.push({ index, why: "full", reason: "the queue has as many messages as it may" });
+        const reason = this.#parts.reserve.isSpent ? "no space left" : "the queue has as many messages as it may";
+        refused.push({ index, why: "full", reason });
         return false;
       }
       room--;
@@ -215,6 +231,7 @@ export class Engine {
     } catch (error) {
       if (faultOf(error) === "broken") throw error;
       this.#crowded = true;
+      this.#isShort = true;
       for (const [index, { record }] of records.entries()) {
         if (record.kind !== "put" || !accepted[index]) continue;
         accepted[index] = false;
@@ -266,16 +283,22 @@ export class Engine {
     }
   }
 
-  /** Takes the log into the tables; false where there is no room for that. */
+  /** Takes the log into the tables; false where there is no room for that, not even in reserve. */
   #index(isDurable: boolean): boolean {
-    try {
-      this.#transact(isDurable, true, () => undefined);
-      return true;
-    } catch (error) {
-      if (faultOf(error) === "broken") throw error;
-      this.#crowded = true;
-      return false;
+    // A write-ahead log that was copied is written from its start again.
+    const checkpoint = (): boolean => this.#checkpoint();
+    const spend = (): boolean => this.#parts.reserve.spend() && this.#checkpoint();
+    for (const makesRoom of [checkpoint, spend, () => false]) {
+      try {
+        this.#transact(isDurable, true, () => undefined);
+        return true;
+      } catch (error) {
+        if (faultOf(error) === "broken") throw error;
+        this.#crowded = true;
+        makesRoom();
+      }
     }
+    return false;
   }
 
   /** Does `task` in a transaction, and before it, where it is about mail, takes the log into the tables. */
@@ -325,9 +348,28 @@ export class Engine {
     }
   }
 
-  /** Gives up segments that no message needs, as the disk has it, and empties one of which little is needed. */
+  /** Whether little of the segment under way is needed, and it is worth it. */
+  get #isSparse(): boolean {
+    const { segment, at } = this.#applied;
+    return at >= SPARSE_OCTETS_MIN && 2 * this.#messages.neededOf(segment) < at;
+  }
+
+  #roll(): boolean {
+    if (!this.#log.roll()) return false;
+    this.#applied = this.#log.position;
+    return true;
+  }
+
+  /**
+   * Gives up segments that no message needs, as the disk has it, and empties one of which little is needed. Where there was no room
+   * for a message, the segment under way is given up too when little of it is needed: it would never get full.
+   */
   #reclaim(): void {
-    this.#segmentsGone.push(...this.#log.retire(this.#deadSegments()));
+    const isShort = this.#isShort || this.#parts.reserve.isSpent;
+    if (isShort && this.#isSparse && this.#roll() && !this.#index(true)) return;
+    const dead = this.#log.retire(this.#deadSegments(), !isShort);
+    this.#segmentsGone.push(...dead);
+    if (dead.length > 0) this.#isShort = false;
     const sparse = this.#messages.sparseSegment(this.#log.closedSegments().length);
     if (sparse === null) return;
     try {

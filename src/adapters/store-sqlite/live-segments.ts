@@ -32,6 +32,10 @@ export class LiveSegments {
     else this.#live.set(segment, { messages: live.messages - 1, octets: live.octets - octets });
   }
 
+  octetsOf(segment: number): number {
+    return this.#live.get(segment)?.octets ?? 0;
+  }
+
   /** Octets of all segments together. */
   get octets(): number {
     let octets = 0;

@@ -258,6 +258,11 @@ export class MessageTable {
     return this.#live?.least(this.#indexed.segment) ?? null;
   }
 
+  /** Octets of content in a segment that messages need; as many as can be where that is not known. */
+  neededOf(segment: number): number {
+    return this.#live?.octetsOf(segment) ?? Infinity;
+  }
+
   /** Takes content of up to `messagesMax` messages out of a segment into the table, so that the segment can go. */
   moveContent(segment: number, messagesMax: number): void {
     for (const row of this.#sql.inSegment.all(segment, messagesMax) as unknown as number[][]) {

@@ -154,9 +154,14 @@ export class SegmentLog {
     return segmentsOf(this.#directory).filter((one) => one < segment);
   }
 
-  /** Gives up segments that nothing needs. One becomes the spare; the paths of the files to be removed are returned. */
-  retire(segments: readonly number[]): string[] {
+  /** Gives up segments that nothing needs. One may become the spare; the paths of the files to be removed are returned. */
+  retire(segments: readonly number[], keepsSpare = true): string[] {
     const gone: string[] = [];
+    if (this.#hasSpare && !keepsSpare) {
+      unlinkSync(join(this.#directory, SPARE_NAME));
+      this.#hasSpare = false;
+    }
+    if (!keepsSpare) return segments.map((segment) => join(this.#directory, nameOf(segment)));
     for (const segment of segments) {
       const path = join(this.#directory, nameOf(segment));
       if (this.#hasSpare) gone.push(path);

@@ -13,6 +13,7 @@ import { recover } from "./recover.ts";
 import { RecordTables } from "./record-tables.ts";
 import { faultOf, reasonOf } from "./faults.ts";
 import { openDatabase } from "./schema.ts";
+import { Reserve } from "./reserve.ts";
 import { SEGMENT_OCTETS, SegmentLog } from "./segment-log.ts";
 import type { BatchAnswer, Request, Response } from "./calls.ts";
 
@@ -146,7 +147,8 @@ async function openEngine(db: DatabaseSync, options: WorkerOptions, port: Messag
     if (faultOf(error) === "broken") throw error;
   });
   const records = new RecordTables(db);
-  const engine = new Engine({ db, log, unindexed, messages, records, contentDirectory, queuedMax, highest });
+  const reserve = new Reserve(join(logDirectory, "reserve"));
+  const engine = new Engine({ db, log, unindexed, messages, records, reserve, contentDirectory, queuedMax, highest });
   engine.tidy(true);
   new StoreWorker(port, engine, log);
   post({ kind: "ready", highestQueueId: highest });
