@@ -9,6 +9,7 @@ import type { AddressAnswer, MxAnswer, TlsaAnswer, TxtAnswer } from "../core/mai
 import type { Domain } from "../core/mail/domain.ts";
 import type { Recipient, Envelope } from "../core/mail/envelope.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
+import type { Mailbox } from "../core/mail/mailbox.ts";
 import type { Network } from "../core/mail/network.ts";
 import type { OwnMail, ReportMail } from "../core/mail/own-mail.ts";
 import type { Reply } from "../core/mail/reply.ts";
@@ -361,6 +362,27 @@ export interface TransportResult {
   readonly dsnPassedOn: boolean;
   /** For how long the next hop wants nothing, where it said so. */
   readonly retryAfterMs?: number;
+}
+
+export type ProbeStepName = "connect" | "greeting" | "ehlo" | "tls" | "token" | "auth" | "mail" | "rcpt";
+
+/** One step of a walk to a server. `reply` is a refusal, which ends the walk, or null. */
+export interface ProbeStep {
+  readonly name: ProbeStepName;
+  /** `mx1.example.net [192.0.2.1]:25`. */
+  readonly server: string;
+  readonly tookMs: number;
+  /** What the server said, printable. */
+  readonly words: string;
+  readonly reply: Reply | null;
+}
+
+export interface RouteProber {
+  /**
+   * Walks to a next hop as mail would, up to where it would be sent, and takes leave: nothing is sent. A server that cannot be reached is
+   * followed by the next one; any other refusal ends the walk, and is its last step.
+   */
+  probe(hop: NextHop, reversePath: Mailbox, forwardPath: Mailbox): Promise<readonly ProbeStep[]>;
 }
 
 export interface Transport {

@@ -3,10 +3,10 @@ import tls from "node:tls";
 import { formatIpAddress, parseIpAddress, type IpAddress } from "../../core/mail/ip.ts";
 import { describeReply, replyClass } from "../../core/mail/reply.ts";
 import { commandLine } from "../../core/smtp/client-commands.ts";
-import { NO_OFFERS, parseOffers, type Offers } from "../../core/smtp/offers.ts";
+import { describeOffers, NO_OFFERS, parseOffers, type Offers } from "../../core/smtp/offers.ts";
 import { isOpportunistic, needsTls, type TlsDemand } from "../../core/tls-policy/demand.ts";
 import type { TlsFailure } from "../../core/tls-policy/judge.ts";
-import type { AccessTokens, Clock, NextHop, NextHopServer, TlsResults } from "../../flows/ports.ts";
+import type { AccessTokens, Clock, NextHop, NextHopServer, ProbeStepName, TlsResults } from "../../flows/ports.ts";
 import { authenticate } from "./authenticate.ts";
 import { Connection, ConnectionTrouble, type ConnectionContext } from "./connection.ts";
 import type { Assurance, Encryption } from "./encryption.ts";
@@ -18,6 +18,8 @@ export interface OpenOptions extends ConnectionContext {
   readonly tlsResults: TlsResults;
   readonly tokens: AccessTokens;
   readonly leavesDescriptors?: (socket: net.Socket) => boolean;
+  /** Hears of each step: null when it begins, and in words what came of it when it went well. */
+  readonly onStep?: (step: ProbeStepName, words: string | null) => void;
 }
 
 export interface OpenConnection {
@@ -73,17 +75,28 @@ export async function openConnection(
 }
 
 async function open(hop: NextHop, server: NextHopServer, options: OpenOptions, way: Way): Promise<OpenConnection> {
+  const { onStep = () => {} } = options;
+  onStep("connect", null);
   const connection = await connect(hop, server, options, way);
+  onStep("connect", connection.tls);
   try {
+    onStep("greeting", null);
     const greeting = await connection.ask("", options.limits.replyTimeoutMs);
     if (greeting.code !== 220) throw said(connection, "4.3.2", "greeted with", describeReply(greeting));
+    onStep("greeting", describeReply(greeting));
+    onStep("ehlo", null);
     let offers = await hello(connection, options);
-    if (!way.inClear && connection.tls === "" && (await startTls(connection, offers, server, options, way))) {
-      offers = await hello(connection, options);
+    onStep("ehlo", describeOffers(offers));
+    if (!way.inClear && connection.tls === "") {
+      onStep("tls", null);
+      if (await startTls(connection, offers, server, options, way)) offers = await hello(connection, options);
+      onStep("tls", connection.tls === "" ? "none: what is said goes in the clear" : connection.tls);
     }
     if (hop.credentials) {
+      onStep("auth", null);
       const { replyTimeoutMs } = options.limits;
       await authenticate(connection, offers, hop.credentials, "auto", { replyTimeoutMs, tokens: options.tokens });
+      onStep("auth", `as ${hop.credentials.user}; offered: ${offers.auth.join(" ")}`);
     }
     // Said in the clear it is worth nothing (RFC 8689 §2).
     return { connection, offers: connection.tls === "" ? { ...offers, requireTls: false } : offers };

@@ -84,6 +84,10 @@ export const DEFAULT_LIMITS = {
   connectionIdleMs: 20_000,
   /** Connections to all next hops together that are kept open for the next message; the one that rested longest is closed first. */
   idleConnections: 200,
+  /** Of each step of `route check`: an operator waits for it. */
+  probeStepMs: 20_000,
+  /** Servers that `route check` tries, where those before cannot be reached. */
+  probeServers: 5,
   /** A message that Microsoft Graph takes in one request: 4 MB in base64 ("user: sendMail", Microsoft Graph). */
   graphMessageOctets: 3 * 1_048_576,
   /** Recipients of one request to Graph: 500 a message by default ("Exchange Online limits"). */

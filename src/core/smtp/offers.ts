@@ -33,6 +33,23 @@ export const NO_OFFERS: Offers = {
   auth: [],
 };
 
+/** For people: `STARTTLS, PIPELINING, AUTH PLAIN LOGIN, SIZE 36700160`. */
+export function describeOffers(offers: Offers): string {
+  const named: readonly (readonly [boolean, string])[] = [
+    [offers.startTls, "STARTTLS"],
+    [offers.auth.length > 0, `AUTH ${offers.auth.join(" ")}`],
+    [offers.size, offers.sizeOctetsMax === 0 ? "SIZE" : `SIZE ${offers.sizeOctetsMax}`],
+    [offers.pipelining, "PIPELINING"],
+    [offers.eightBitMime, "8BITMIME"],
+    [offers.smtpUtf8, "SMTPUTF8"],
+    [offers.dsn, "DSN"],
+    [offers.chunking, "CHUNKING"],
+    [offers.binaryMime, "BINARYMIME"],
+  ];
+  const words = named.flatMap(([isOffered, word]) => (isOffered ? [word] : []));
+  return words.length === 0 ? "no extension that matters here" : `offers ${words.join(", ")}`;
+}
+
 /** Reads the reply to EHLO. Its first line is the greeting; `AUTH=` is an old spelling of AUTH. Unknown lines are passed over. */
 export function parseOffers(reply: Reply): Offers {
   const offers = { ...NO_OFFERS, auth: [] as string[] };
