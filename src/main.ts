@@ -58,6 +58,7 @@ const RUNNERS: Readonly<Record<ClientVerb, () => Promise<Runner>>> = {
   "oauth show": oauth((verbs) => verbs.showAccount),
   "oauth login": oauth((verbs) => verbs.logIn),
   "oauth check": oauth((verbs) => verbs.checkAccount),
+  "route check": async () => (await import("./adapters/terminal/route-verbs.ts")).checkRoute,
   "oauth secret": oauth((verbs) => verbs.renewSecret),
   "oauth remove": oauth((verbs) => verbs.removeAccount),
   "store check": simple((verbs) => verbs.checkStore),

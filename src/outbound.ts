@@ -1,4 +1,5 @@
 /** What a relay has towards the outside: names, TLS with next hops, connections to them, signatures. */
+import type { Socket } from "node:net";
 import type { Config } from "./config.ts";
 import type { Limits } from "./core/base/limits.ts";
 import type { FileContent } from "./core/mail/content.ts";
@@ -15,6 +16,7 @@ import { GraphTransport } from "./adapters/graph/transport.ts";
 import { createOAuthAccountFiles } from "./adapters/node/oauth-account-files.ts";
 import { assertionCryptography } from "./adapters/oauth/assertions.ts";
 import { createWebClient } from "./adapters/oauth/web-client.ts";
+import { SmtpProber } from "./adapters/smtp-client/probe.ts";
 import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
 import { ChosenTransport } from "./flows/choose-transport.ts";
@@ -23,7 +25,7 @@ import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
 import { OAuthKeeper } from "./flows/keep-oauth-accounts.ts";
 import { StsKeeper } from "./flows/keep-sts-policies.ts";
 import type { WebClient } from "./flows/oauth-ports.ts";
-import type { AccessTokens, Clock, Cryptography, TlsResults, Transport } from "./flows/ports.ts";
+import type { AccessTokens, Clock, Cryptography, TlsResults, Transport, RouteProber } from "./flows/ports.ts";
 import type { Recorder } from "./flows/record.ts";
 import { Sealer } from "./flows/seal.ts";
 import { MessageSigner, type Signer } from "./flows/sign.ts";
@@ -54,6 +56,7 @@ export interface Outbound {
   /** What the search for next hops goes by. */
   readonly tls: Pick<TlsFinderOptions, "publishedTls" | "stsPolicies" | "tlsResults">;
   readonly transport: Transport;
+  readonly prober: RouteProber;
   readonly signer: Signer;
 }
 
@@ -94,29 +97,34 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     onFault: (fault) => parts.warn(`a policy of MTA-STS cannot be kept: ${String(fault)}`),
   });
   const tls = { publishedTls: config.delivery.publishedTls, stsPolicies, tlsResults: NO_TLS_RESULTS };
-  const transport = openTransport(parts, tls.tlsResults, oauth);
+  const { transport, prober } = openTransport(parts, tls.tlsResults, oauth);
   const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
   const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
   const signer = new Sealer(sealing, new MessageSigner(signing));
-  return { resolver, web, dkim, oauth, stsPolicies, tls, transport, signer };
+  return { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, signer };
 }
 
 function openTransport(
   { config, limits, clock, store, descriptors }: OutboundParts,
   tlsResults: TlsResults,
   tokens: AccessTokens,
-): Transport {
+): Pick<Outbound, "transport" | "prober"> {
   const shared = {
     limits,
     clock,
     tokens,
     readFile: (content: FileContent): AsyncIterable<Uint8Array> => store.spool.readFile(content),
   };
-  const smtp = new SmtpTransport({
+  const towardsServers = {
     ...shared,
     hostname: config.hostname,
     tlsResults,
-    leavesDescriptors: (socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
-  });
-  return new ChosenTransport({ smtp, graph: new GraphTransport(shared) });
+    leavesDescriptors: (socket: Socket) => descriptors.leaves(Math.floor(limits.spareDescriptors / 2), socket),
+  };
+  const graph = new GraphTransport(shared);
+  const probers = { smtp: new SmtpProber(towardsServers), graph };
+  return {
+    transport: new ChosenTransport({ smtp: new SmtpTransport(towardsServers), graph }),
+    prober: { probe: (hop, reversePath, forwardPath) => probers[hop.transport].probe(hop, reversePath, forwardPath) },
+  };
 }

@@ -27,6 +27,7 @@ import { Certificates } from "./adapters/tls/certificates.ts";
 import { CertificateWatch } from "./adapters/tls/watch.ts";
 import { PolicyKeeper } from "./flows/administer.ts";
 import { Credentials } from "./flows/credentials.ts";
+import { RouteChecker } from "./flows/check-route.ts";
 import { Deliverer } from "./flows/deliver.ts";
 import { Explainer } from "./flows/explain.ts";
 import type { StsKeeper } from "./flows/keep-sts-policies.ts";
@@ -153,7 +154,8 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     ...{ recorder, store, descriptors, sealingDomain, warn },
     version: around.version,
   };
-  const { resolver, web, dkim, oauth, stsPolicies, tls, transport, signer } = await openOutbound(towardsNextHops);
+  const { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, signer } =
+    await openOutbound(towardsNextHops);
   const composer = new MimeComposer();
   const deliverer = new Deliverer({
     hostname,
@@ -229,6 +231,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     users: store.users,
     dkim,
     oauth,
+    routes: new RouteChecker({ hostname, clock, ways: deliverer.ways, prober }),
     cryptography,
     server,
     composer,

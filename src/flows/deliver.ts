@@ -7,6 +7,7 @@ import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue
 import { isSettled } from "../core/queue/outcome.ts";
 import { ReportBudget } from "../core/queue/report-budget.ts";
 import type { Slot } from "../core/queue/item-table.ts";
+import { parseRouteKey } from "../core/queue/route.ts";
 import { Schedule } from "../core/queue/schedule.ts";
 import {
   attempt,
@@ -19,6 +20,7 @@ import {
   type Ways,
 } from "./attempt.ts";
 import { FAULTS_MAX, Faults } from "./faults.ts";
+import type { RouteCheckerOptions } from "./check-route.ts";
 import { NextHopFinder, type OwnHost } from "./find-next-hop.ts";
 import type { TlsFinderOptions } from "./find-tls.ts";
 import { LiveMessages, type LiveMessage } from "./live-messages.ts";
@@ -227,6 +229,14 @@ export class Deliverer implements QueueOperations {
 
   summary(): Promise<QueueSummary> {
     return this.#desk.summary();
+  }
+
+  /** The ways of mail, for who asks where it would go. */
+  get ways(): RouteCheckerOptions["ways"] {
+    return {
+      keysOf: (message) => this.#routing.keysOf(message),
+      find: (key) => this.#nextHops.find(parseRouteKey(key)),
+    };
   }
 
   // --- the schedule -----------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import type {
 } from "../core/policy/policy.ts";
 import type { MemoryContent } from "../core/mail/content.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
+import type { RouteCheck, RouteQuestion } from "./check-route.ts";
 import type { OAuthOperations } from "./oauth-operations.ts";
 import type { ListenerState, SessionState } from "./listener-state.ts";
 import type { Composer, Cryptography, EntryUse, Journal, UserStore } from "./ports.ts";
@@ -234,6 +235,11 @@ export interface ServerOperations {
   stop(by: string, deadlineMs: number): Promise<void>;
 }
 
+export interface RouteOperations {
+  /** Walks the way of mail as a delivery would, and sends nothing. */
+  check(question: RouteQuestion): Promise<RouteCheck>;
+}
+
 export interface Operations {
   readonly policy: PolicyOperations;
   readonly explain: ExplainOperations;
@@ -243,6 +249,7 @@ export interface Operations {
   readonly users: UserStore;
   readonly dkim: DkimOperations;
   readonly oauth: OAuthOperations;
+  readonly routes: RouteOperations;
   readonly cryptography: Cryptography;
   readonly server: ServerOperations;
   readonly composer: Composer;

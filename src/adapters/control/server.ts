@@ -10,6 +10,7 @@ import { handIn, handInOctetsMax, handInTerms } from "../../flows/hand-in.ts";
 import type { CommandResult } from "../../flows/operate.ts";
 import { MESSAGE_TYPE, readMessage } from "./message-format.ts";
 import { addDkimRoutes } from "./dkim-routes.ts";
+import { addRouteRoutes } from "./route-routes.ts";
 import { addOAuthRoutes } from "./oauth-routes.ts";
 import { addRoutes, callerOf, invalid, type ControlParts } from "./routes.ts";
 import { clearSocketFile, protectSocketFile } from "./socket-file.ts";
@@ -52,6 +53,7 @@ export class ControlServer {
     addRoutes(this.#app, parts);
     addDkimRoutes(this.#app, parts.operations);
     addOAuthRoutes(this.#app, parts.operations);
+    addRouteRoutes(this.#app, parts.operations);
     this.#addSend();
   }
 

@@ -2,7 +2,7 @@ import https from "node:https";
 import type { Limits } from "../../core/base/limits.ts";
 import { skipping, type FileContent } from "../../core/mail/content.ts";
 import { formatIpAddress } from "../../core/mail/ip.ts";
-import { formatMailbox } from "../../core/mail/mailbox.ts";
+import { formatMailbox, type Mailbox } from "../../core/mail/mailbox.ts";
 import { narrowHeader } from "../../core/mail/narrow-header.ts";
 import { reply, type Reply } from "../../core/mail/reply.ts";
 import type {
@@ -11,6 +11,8 @@ import type {
   NextHop,
   NextHopServer,
   OutgoingMessage,
+  ProbeStep,
+  RouteProber,
   Transport,
   TransportResult,
 } from "../../flows/ports.ts";
@@ -45,7 +47,7 @@ interface Sent extends Verdict {
  * Mail by Microsoft Graph: `POST /v1.0/users/{sender}/sendMail` with MIME, as an application. The header says there who gets it, so it
  * is written to name this attempt's recipients and nobody else (`narrowHeader`). docs/decisions/graph.md has the reasons.
  */
-export class GraphTransport implements Transport {
+export class GraphTransport implements Transport, RouteProber {
   readonly #options: GraphTransportOptions;
   readonly #agent: https.Agent;
   #sending = 0;
@@ -77,6 +79,33 @@ export class GraphTransport implements Transport {
       this.#sending--;
       if (this.#sending === 0) this.#allSent?.();
     }
+  }
+
+  /**
+   * A token, and a request whose content is no MIME, which Graph answers with 400 where it would send what is: "user: sendMail". Whether it
+   * looks at the permission first is not documented; a refusal for want of one is sure, a 400 is not.
+   */
+  async probe(hop: NextHop, reversePath: Mailbox): Promise<readonly ProbeStep[]> {
+    const { clock, tokens } = this.#options;
+    const steps: ProbeStep[] = [];
+    const account = hop.credentials?.kind === "token" ? hop.credentials.account : "";
+    let begunAt = clock.now();
+    const note = (name: ProbeStep["name"], server: string, words: string, refusal: Reply | null): void => {
+      steps.push({ name, server, tookMs: Math.max(0, clock.now() - begunAt), words, reply: refusal });
+      begunAt = clock.now();
+    };
+    const token = await tokens.tokenFor(account);
+    if (!token.ok) {
+      note("token", "", token.error, reply(451, "4.7.0", token.error));
+      return steps;
+    }
+    note("token", "", `of account ${account}`, null);
+    const asked = await this.#askServers(hop, pathOf(reversePath), token.value, "!");
+    const words = asked.reply.text.join(" ");
+    if (asked.status === 400)
+      note("mail", asked.server, `${words} (as it should: nothing was sent) ${asked.tls}`, null);
+    else note(asked.status === 0 ? "connect" : "mail", asked.server, words, asked.reply);
+    return steps;
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -143,8 +172,8 @@ export class GraphTransport implements Transport {
   async #request(hop: NextHop, message: OutgoingMessage, body: string): Promise<Sent> {
     const { tokens } = this.#options;
     const account = hop.credentials?.kind === "token" ? hop.credentials.account : "";
-    const sender = message.envelope.reversePath === null ? "" : formatMailbox(message.envelope.reversePath);
-    const path = `/v1.0/users/${encodeURIComponent(sender)}/sendMail`;
+    const { reversePath } = message.envelope;
+    const path = reversePath === null ? "" : pathOf(reversePath);
     let refused = "";
     for (;;) {
       const token = await tokens.tokenFor(account);
@@ -212,6 +241,10 @@ export class GraphTransport implements Transport {
 
 function failed(said: Reply): Verdict {
   return { reply: said, routeTrouble: false, retryAfterMs: 0 };
+}
+
+function pathOf(sender: Mailbox): string {
+  return `/v1.0/users/${encodeURIComponent(formatMailbox(sender))}/sendMail`;
 }
 
 function nameOf(server: NextHopServer): string {

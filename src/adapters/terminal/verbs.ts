@@ -282,6 +282,18 @@ export const VERBS = [
     operands: { min: 1, max: 1 },
   },
   {
+    name: "route check",
+    synopsis: "ROUTE | --to ADDRESS [--from ADDRESS]",
+    summary: "Walk to a next hop as mail would, step by step, and send nothing; say what a refusal means.",
+    help: "ROUTE is the name of a route that leads to hosts, or a next hop as `queue list` shows it: mx:example.net, smarthost:smtp.example.net:587.",
+    options: {
+      to: { value: "ADDRESS", help: "The way of mail to this address; it is said in RCPT." },
+      from: { value: "ADDRESS", help: "Said in MAIL; without it, who the route lets send, or postmaster." },
+    },
+    operands: { min: 0, max: 1 },
+    examples: ["relaykeeper route check M365", "relaykeeper route check --to user@example.net"],
+  },
+  {
     name: "oauth add",
     synopsis: "NAME --provider microsoft|google|generic --user MAILBOX [options]",
     summary: "Add an account that gets tokens for AUTH to a next hop.",

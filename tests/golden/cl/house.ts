@@ -50,6 +50,7 @@ export class TestHouse {
       users: new MemoryUserStore(),
       dkim: noKeys,
       oauth: noAccounts,
+      routes: { check: async () => assert.fail("no golden test walks to a next hop") },
       cryptography: fakeCryptography,
       server: {
         status: () => this.#status(),
