@@ -131,15 +131,17 @@ export class Submitter implements SubmitOperations {
     if (queuedMessages() >= limits.queuedMessages) return NO_ROOM;
     if (submission.content.sizeOctets > sizeOctetsMax) return TOO_LARGE;
     const id = nextQueueId();
-    const content = await this.#contentOf(submission, id, recipients, now);
-    if (content === "full") return NO_ROOM;
-    if (content === "broken" || content === "busy") return NOT_STORED;
-    if (content === "loop") return LOOP;
+    const made = await this.#contentOf(submission, id, recipients, now);
+    if (made === "full") return NO_ROOM;
+    if (made === "broken" || made === "busy") return NOT_STORED;
+    if (made === "loop") return LOOP;
+    const { content, tlsOptional } = made;
     const message: AcceptedMessage = {
       id,
       acceptedAt: now,
       origin: { client: IPV4_LOOPBACK, helo: "", user: submission.by, protocol: "local" },
-      envelope: { ...submission.envelope, recipients },
+      // RFC 8689 §4.1.
+      envelope: { ...submission.envelope, recipients, ...(tlsOptional ? { requireTls: false } : {}) },
       content,
     };
     const put = await spool.put(message);
@@ -164,7 +166,7 @@ export class Submitter implements SubmitOperations {
     id: QueueId,
     recipients: readonly Recipient[],
     now: number,
-  ): Promise<Content | SpoolFault | "loop"> {
+  ): Promise<{ readonly content: Content; readonly tlsOptional: boolean } | SpoolFault | "loop"> {
     const { hostname, limits } = this.#options;
     const text = withCrlf(joined(given.content.chunks, given.content.sizeOctets));
     const scan = scanHeader([text.octets], hostname);
@@ -189,9 +191,11 @@ export class Submitter implements SubmitOperations {
     const chunks = [front, mended?.octets ?? NOTHING, body].filter((chunk) => chunk.length > 0);
     const sizeOctets = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     if (sizeOctets <= limits.contentInMemoryOctets) {
-      return { kind: "memory", chunks, sizeOctets, dotLines: text.dotLines };
+      const content: Content = { kind: "memory", chunks, sizeOctets, dotLines: text.dotLines };
+      return { content, tlsOptional: scan.tlsOptional };
     }
-    return this.#write(chunks, text.dotLines);
+    const content = await this.#write(chunks, text.dotLines);
+    return typeof content === "string" ? content : { content, tlsOptional: scan.tlsOptional };
   }
 
   /** What a mail program forgot; null where it forgot nothing. */

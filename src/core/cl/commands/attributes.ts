@@ -75,7 +75,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   CCSID: NO_TABLES,
   TBLSMTPOUT: NO_TABLES,
   TBLSMTPIN: NO_TABLES,
-  ETRNCLT: "The queue is retried by itself; RTYSMTPEMM retries it now.",
+  ETRNCLT: "ETRN is not sent: mail that waits elsewhere is asked for from there, as by fetchmail --proto etrn.",
   NFYDLVRY: "Reports go to the reverse-path by RFC 3461: the sender asks for them with NOTIFY.",
   DIALSCD: "Use HLDSMTPEMM and RLSSMTPEMM at the times of the schedule.",
   SBSD: "The server is one process of its own; the service manager starts it.",
