@@ -1,5 +1,6 @@
 import { nearest } from "../base/nearest.ts";
 import { CHGSMTPA, DSPSMTPA } from "./commands/attributes.ts";
+import { CHKSMTPRTE } from "./commands/check-route.ts";
 import { DSPMSGD, DSPPFM } from "./commands/display.ts";
 import { DSPSMTPCHG, EXPSMTPPCY, UNDSMTPCHG } from "./commands/history.ts";
 import { DSPSMTPDCN, DSPSMTPJRN } from "./commands/journal.ts";
@@ -20,6 +21,7 @@ export const COMMANDS = [
   CHGSMTPRTE,
   RMVSMTPRTE,
   WRKSMTPRTE,
+  CHKSMTPRTE,
   CHGSMTPA,
   DSPSMTPA,
   DSPSMTPCHG,

@@ -1,5 +1,6 @@
 import type { Handler } from "./answer.ts";
 import { changeAttributes, displayAttributes } from "./attributes.ts";
+import { checkRouteCommand } from "./check-route.ts";
 import { displayMember, displayMessageDescription } from "./display.ts";
 import { displayChanges, exportPolicyText, undoChange } from "./history.ts";
 import { displayDecision, displayJournal } from "./journal.ts";
@@ -19,6 +20,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   CHGSMTPRTE: changeRoute,
   RMVSMTPRTE: removeRoute,
   WRKSMTPRTE: workWithRoutes,
+  CHKSMTPRTE: checkRouteCommand,
   CHGSMTPA: changeAttributes,
   DSPSMTPA: displayAttributes,
   DSPSMTPCHG: displayChanges,
