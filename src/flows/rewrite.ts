@@ -45,7 +45,7 @@ export class Rewriter {
   draft(message: QueuedMessage, content: Content, rewriting: Rewriting | null): Draft | Promise<Draft | Reply> {
     const { rewrite, hygiene } = rewriting ?? DEFAULT_ROUTE;
     const { sender } = rewrite;
-    const mend = hygiene === "default" ? message.origin.mustMend : hygiene === "yes";
+    const mend = hygiene === "listed" ? message.origin.mustMend : hygiene === "yes";
     const envelope = sender === null ? message.envelope : withSender(message.envelope, sender);
     const author = rewrite.header ? sender : null;
     const draft: Draft = { envelope, front: NOTHING, skipOctets: 0, content, edits: "" };

@@ -21,7 +21,7 @@ const SAMPLES: Readonly<Record<RouteField, readonly string[]>> = {
   RATEDAY: ["*NOMAX", "10000"],
   SNDRWT: ["*NONE", "relay@example.com", '"o\'b"@example.com'],
   HDRRWT: ["*YES", "*NO"],
-  HDRFIX: ["*DFT", "*YES", "*NO"],
+  HDRFIX: ["*LIST", "*YES", "*NO"],
 };
 
 const fields = Object.fromEntries(

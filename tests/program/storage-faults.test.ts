@@ -17,13 +17,30 @@ import { inject } from "./strace.ts";
 const IN_FLIGHT_MAX = 40;
 const NOT_STORED = /^451 4\.3\.0 /;
 
-const FAULTS = [
+interface Fault {
+  readonly name: string;
+  readonly calls: readonly string[];
+  readonly fault: string;
+  /** Of the data directory; all where none is named. */
+  readonly files?: readonly string[];
+  /** What the relay is asked to write there; mail does so by itself. It must fail. */
+  readonly command?: string;
+}
+
+const FAULTS: readonly Fault[] = [
   // The log is written with O_DSYNC: a write that fails is a sync that fails.
   { name: "a write that fails", calls: ["pwrite64", "pwritev"], fault: "error=EIO:when=5+" },
   { name: "one write that fails, and none after it", calls: ["pwrite64", "pwritev"], fault: "error=EIO:when=5" },
-] as const;
+  {
+    name: "one sync of the database that fails, and none after it",
+    calls: ["fsync", "fdatasync"],
+    fault: "error=EIO:when=1",
+    files: ["relaykeeper.db", "relaykeeper.db-wal"],
+    command: "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('10.1.2.3')",
+  },
+];
 
-for (const { name, calls, fault } of FAULTS) {
+for (const { name, calls, fault, files = [], command } of FAULTS) {
   test(name, { skip: missing("strace"), timeout: 300_000 }, async (context) => {
     await using things = new AsyncDisposableStack();
     const directory = await mkdtemp(join(tmpdir(), "relaykeeper-fault-"));
@@ -43,7 +60,10 @@ for (const { name, calls, fault } of FAULTS) {
     await ledger.accepts(5 * IN_FLIGHT_MAX);
     assert.equal(await ready(), 200);
 
-    const injection = await inject(relay.pid, calls, fault);
+    const paths = files.map((file) => join(relay.dataDirectory, file));
+    const injection = await inject(relay.pid, calls, fault, paths);
+    if (command !== undefined)
+      assert.equal((await relay.command(["cl", command])).code, 1, "the change is not confirmed");
     await ledger.hears(NOT_STORED, 20);
     await eventually(() => assert.match(relay.log, /the store takes nothing more/));
     assert.equal(await ready(), 503);

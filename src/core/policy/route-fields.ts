@@ -90,7 +90,7 @@ const METHODS = {
 } as const;
 const TRANSPORTS = { "*SMTP": "smtp", "*GRAPH": "graph" } as const;
 const YES_NO = { "*YES": true, "*NO": false } as const;
-const HYGIENE = { "*DFT": "default", "*YES": "yes", "*NO": "no" } as const;
+const HYGIENE = { "*NO": "no", "*LIST": "listed", "*YES": "yes" } as const;
 
 /** The fields that say nothing, or nothing of their own. */
 const NOTHING: Readonly<Partial<Record<RouteField, string>>> = {

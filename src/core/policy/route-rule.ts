@@ -18,8 +18,8 @@ export interface RouteRule {
   readonly pace: RoutePace;
   /** SNDRWT: the sender in place of every other; null leaves senders alone. HDRRWT `header`: the From field as well. */
   readonly rewrite: { readonly sender: Mailbox | null; readonly header: boolean };
-  /** HDRFIX: Bcc is taken out, a missing From, Date or Message-ID is added. `default`: of clients that we relay for. */
-  readonly hygiene: "default" | "yes" | "no";
+  /** HDRFIX: Bcc is taken out, a missing From, Date or Message-ID is added. `listed`: of clients that the policy names. */
+  readonly hygiene: "no" | "listed" | "yes";
 }
 
 /** Every part that is there must hold; null is *ANY. */
@@ -102,5 +102,5 @@ export const DEFAULT_ROUTE: Omit<RouteRule, "name"> = {
   transport: "smtp",
   pace: { connections: null, messagesPerConnection: null, perSecond: null, perMinute: null, perDay: null },
   rewrite: { sender: null, header: true },
-  hygiene: "default",
+  hygiene: "no",
 };

@@ -215,11 +215,11 @@ const CONTENT: readonly Parameter[] = [
     prompt: "Header put right",
     help: "Whether Bcc is taken out, and a missing From, Date or Message-ID added.",
     shape: oneOf({
-      "*DFT": "Of clients that the policy names: *ACCEPT, networks of *NEAR, users",
-      "*YES": "Of everybody",
       "*NO": "The header is left alone",
+      "*LIST": "Of clients that the policy names: *ACCEPT, networks of *NEAR, users",
+      "*YES": "Of everybody",
     }),
-    default: "*DFT",
+    default: "*NO",
   },
 ];
 
