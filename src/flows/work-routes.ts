@@ -34,7 +34,12 @@ export async function checkRoute(operations: Operations, words: CheckWords): Pro
     return { ok: false, messages: [message("SMR0898")], output: "", value: null };
   const check = await operations.routes.check({ key: words.route === undefined ? null : keyOf(words.route), to, from });
   const rows = check.steps.map(({ name, server, tookMs, words: said, reply }) => {
-    return [name, reply === null ? "ok" : "FAILED", String(tookMs), name === "connect" ? `${server} ${said}` : said];
+    return [
+      name,
+      reply === null ? "ok" : "FAILED",
+      String(tookMs),
+      name === "connect" && reply === null ? `${server} ${said}` : said,
+    ];
   });
   const ok = check.refusal === null;
   const ended = check.steps.at(-1)?.name ?? "";

@@ -5,6 +5,7 @@ import { WallClock } from "../../src/adapters/memory/clock.ts";
 import { makeSelfSigned } from "../../src/adapters/tls/self-signed.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/base/limits.ts";
 import { err, ok } from "../../src/core/base/result.ts";
+import { describeReply } from "../../src/core/mail/reply.ts";
 import { DAY_MS } from "../../src/core/base/time.ts";
 import type { NextHop, OutgoingMessage } from "../../src/flows/ports.ts";
 import { hop, mail, mailbox, serverAt, words } from "../smtp-client/sending.ts";
@@ -195,6 +196,25 @@ describe("mail by Graph", () => {
       "451 4.3.2 The relay is shutting down",
     ]);
   });
+});
+
+test("a walk to Graph hands in what is no message, and ends at a refusal", async () => {
+  const walk = async (): Promise<string[]> => {
+    const steps = await transport().probe(graphHop(), mailbox(SENDER));
+    return steps.map(
+      ({ name, words: said, reply }) => `${name} ${reply === null ? "ok" : describeReply(reply)} ${said}`,
+    );
+  };
+  const good = await walk();
+  assert.match(good[0] ?? "", /^token ok of account CONTOSO$/);
+  assert.match(good[1] ?? "", /^mail ok .*400 ErrorMimeContentInvalidBase64String.* nothing was sent/);
+  graph.forbidden.add(SENDER);
+  assert.match((await walk())[1] ?? "", /^mail 451 4\.7\.0 Microsoft Graph answered 403 ErrorAccessDenied/);
+  graph.mailboxes.clear();
+  assert.match((await walk())[1] ?? "", /^mail 554 5\.1\.8 Microsoft Graph answered 404/);
+  given = [];
+  assert.deepEqual(await walk(), ["token 451 4.7.0 account CONTOSO: invalid_grant account CONTOSO: invalid_grant"]);
+  assert.deepEqual(graph.deliveries, []);
 });
 
 const ANSWERS: readonly (readonly [
