@@ -4,7 +4,7 @@ import { reply, replyClass, type Reply } from "../core/mail/reply.ts";
 import { nextRetry, RETRY_MS_MIN, type Retry, type RetryPlan } from "../core/queue/backoff.ts";
 import type { ReportedOutcome } from "../core/queue/dsn.ts";
 import { isSettled, type Outcome } from "../core/queue/outcome.ts";
-import { parseRouteKey } from "../core/queue/route.ts";
+import { CAPTURE_KEY, parseRouteKey, ruleOfKey } from "../core/queue/route.ts";
 import type { LiveMessage } from "./live-messages.ts";
 import type { Found, NextHopFinder } from "./find-next-hop.ts";
 import type { NextHop, Spool, Transport } from "./ports.ts";
@@ -18,13 +18,14 @@ export interface Attempt {
   readonly nextHop: string;
   readonly server: string;
   readonly tls: string;
+  /** The name of the route of the policy that it went by; null where none did. */
+  readonly route: string | null;
   readonly replies: readonly Reply[];
   readonly routeTrouble: boolean;
   /** Who reports a success: the next hop, or we, that it was handed on or that it is here. */
   readonly success: "passed-on" | "relayed" | "delivered";
 }
 
-export const CAPTURE_KEY = "capture";
 const CAPTURED: Reply = reply(250, "2.0.0", "Kept in the capture box");
 
 /** What an attempt goes by. */
@@ -60,16 +61,16 @@ export async function attempt(
   let hop = nextHops.remembered(key);
   if (hop === null) {
     const found = await nextHops.find(parseRouteKey(key));
-    if (found.kind !== "hop") return notFound(found, indices.length);
+    if (found.kind !== "hop") return notFound(found, ruleOfKey(key), indices.length);
     hop = found.hop;
   }
   const way = live.envelope.requireTls === undefined ? hop : hopFor(hop, live.envelope);
-  if (way === null) return notFound({ kind: "failed", reply: NOT_VERIFIABLE }, indices.length);
+  if (way === null) return notFound({ kind: "failed", reply: NOT_VERIFIABLE }, hop.route, indices.length);
   const content = live.content ?? (await spool.content(live.id));
   if (content === null) return "gone";
   const drafted = rewriter.draft(live, content, hop.rewriting);
   const draft = drafted instanceof Promise ? await drafted : drafted;
-  if ("code" in draft) return notFound({ kind: "failed", reply: draft }, indices.length);
+  if ("code" in draft) return notFound({ kind: "failed", reply: draft }, hop.route, indices.length);
   const signed = signer.fieldsFor(live, draft, key);
   const front = inFront(signed instanceof Promise ? await signed : signed, draft.front);
   if (!isWanted()) return "unwanted";
@@ -81,6 +82,7 @@ export async function attempt(
     nextHop: nextHopText(hop, result.server),
     server: result.server,
     tls: result.tls,
+    route: hop.route,
     replies: result.replies,
     routeTrouble: result.routeTrouble,
     success: result.dsnPassedOn ? "passed-on" : "relayed",
@@ -97,12 +99,20 @@ function inFront(fields: Uint8Array, header: Uint8Array): Uint8Array {
 
 function captured(count: number): Attempt {
   const replies = new Array<Reply>(count).fill(CAPTURED);
-  return { nextHop: CAPTURE_KEY, server: "", tls: "", replies, routeTrouble: false, success: "delivered" };
+  return { nextHop: CAPTURE_KEY, server: "", tls: "", route: null, replies, routeTrouble: false, success: "delivered" };
 }
 
-function notFound(found: Exclude<Found, { kind: "hop" }>, count: number): Attempt {
+function notFound(found: Exclude<Found, { kind: "hop" }>, route: string | null, count: number): Attempt {
   const replies = new Array<Reply>(count).fill(found.reply);
-  return { nextHop: "", server: "", tls: "", replies, routeTrouble: found.kind === "trouble", success: "relayed" };
+  return {
+    nextHop: "",
+    server: "",
+    tls: "",
+    route,
+    replies,
+    routeTrouble: found.kind === "trouble",
+    success: "relayed",
+  };
 }
 
 function nextHopText(hop: NextHop, server: string): string {
@@ -147,7 +157,15 @@ export function outcomesOf(
   for (let i = 0; i < indices.length; i++) {
     const recipient = indices[i] ?? 0;
     const answer = tried.replies[i] ?? NO_REPLY;
-    const base = { recipient, at: now, nextHop: tried.nextHop, server: tried.server, reply: answer, tls: tried.tls };
+    const base = {
+      recipient,
+      at: now,
+      nextHop: tried.nextHop,
+      server: tried.server,
+      reply: answer,
+      tls: tried.tls,
+      ...(tried.route === null ? {} : { route: tried.route }),
+    };
     const kind = replyClass(answer);
     if (kind === 2) {
       const outcome: Outcome = { kind: "delivered", ...base };

@@ -86,8 +86,9 @@ function verdictOf(key: string, from: Mailbox, to: Mailbox, steps: readonly Rout
 }
 
 /** Who the next hop lets send: the sender that the route writes, or whose credentials it has. */
-function senderOf({ rewriting, credentials }: NextHop): Mailbox | null {
+function senderOf({ rewriting, servers }: NextHop): Mailbox | null {
   if (rewriting?.rewrite.sender) return rewriting.rewrite.sender;
+  const credentials = servers[0]?.credentials ?? null;
   const user = credentials === null ? null : parseMailbox(credentials.user);
   return user?.ok ? user.value : null;
 }

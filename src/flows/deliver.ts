@@ -7,22 +7,15 @@ import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue
 import { isSettled } from "../core/queue/outcome.ts";
 import { ReportBudget } from "../core/queue/report-budget.ts";
 import type { Slot } from "../core/queue/item-table.ts";
-import { parseRouteKey } from "../core/queue/route.ts";
+import { CAPTURE_KEY, parseRouteKey } from "../core/queue/route.ts";
 import { Schedule } from "../core/queue/schedule.ts";
-import {
-  attempt,
-  CAPTURE_KEY,
-  isAnyDeferred,
-  outcomesOf,
-  recipientsOf,
-  retryOf,
-  type Attempt,
-  type Ways,
-} from "./attempt.ts";
+import { attempt, isAnyDeferred, outcomesOf, recipientsOf, retryOf, type Attempt, type Ways } from "./attempt.ts";
 import { FAULTS_MAX, Faults } from "./faults.ts";
 import type { RouteCheckerOptions } from "./check-route.ts";
-import { NextHopFinder, type OwnHost } from "./find-next-hop.ts";
+import { NextHopFinder, type Accounts } from "./find-next-hop.ts";
+import type { OwnHost } from "./find-servers.ts";
 import type { TlsFinderOptions } from "./find-tls.ts";
+import { HoldingRoom, type RouteUse, isHeldByRoute } from "./holding-room.ts";
 import { LiveMessages, type LiveMessage } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueOperations, QueueSummary } from "./operations.ts";
 import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Transport } from "./ports.ts";
@@ -48,8 +41,11 @@ export interface DelivererOptions extends TlsFinderOptions {
   readonly resolver: Pick<Resolver, "mx" | "addresses" | "tlsa">;
   readonly cryptography: Pick<Cryptography, "unseal" | "sha256">;
   readonly recorder: DeliveryRecorder;
+  /** Of entries of *ROUTE. */
+  readonly use: RouteUse;
   readonly composer: ReportComposer;
   readonly own: OwnHost;
+  readonly accounts: Accounts;
   /** The policy of this moment, and its entries for *HOSTAUTH and *CLTBIND. */
   readonly policy: { compiled(): DeliveryPolicy | null; entries(list: ListName): readonly Entry[] };
   readonly nextQueueId: () => QueueId;
@@ -57,11 +53,6 @@ export interface DelivererOptions extends TlsFinderOptions {
 
 /** The schedule is looked at this often at least: for clocks that were set and policies that changed. */
 const HEARTBEAT_MS = MINUTE_MS;
-/** Attempts at once for each connection that a next hop may have: one under way and one behind it. */
-const MESSAGES_PER_CONNECTION = 2;
-/** Captures at once: they wait for the disk only, and share its syncs. */
-const CAPTURE_WINDOW = 1_000;
-
 /** Delivers what is queued: attempts as the schedule says, outcomes into the spool, reports to senders. */
 export class Deliverer implements QueueOperations {
   readonly #options: DelivererOptions;
@@ -73,6 +64,7 @@ export class Deliverer implements QueueOperations {
   readonly #lives: LiveMessages;
   readonly #settlement: Settlement;
   readonly #waitingRoom: WaitingRoom;
+  readonly #holdingRoom: HoldingRoom;
   readonly #desk: QueueDesk;
   readonly #faults = new Faults();
   readonly #reports: ReportBudget;
@@ -92,14 +84,14 @@ export class Deliverer implements QueueOperations {
       options.delivery,
       () => policy.compiled(),
       (address) => own.isOwnAddress(address),
+      () => clock.now(),
     );
     this.#schedule = new Schedule(this.#routing.attributes.MAXOUTEMM, {
-      windowOf: (key) =>
-        key === CAPTURE_KEY ? CAPTURE_WINDOW : MESSAGES_PER_CONNECTION * limits.connectionsPerNextHop,
-      paceOf: () => null,
+      windowOf: (key) => this.#routing.attemptsAtOnce(key, limits.connectionsPerNextHop),
+      paceOf: (key) => this.#routing.ruleOf(key)?.pace ?? null,
       random,
     });
-    this.#nextHops = new NextHopFinder({ ...options, entries: (list) => policy.entries(list) });
+    this.#nextHops = new NextHopFinder({ ...options, routing: this.#routing });
     this.#ways = { ...options, nextHops: this.#nextHops, rewriter: new Rewriter(options) };
     this.#lives = new LiveMessages(spool, limits.queueMemoryOctets, (message) => this.#routing.keysOf(message));
     this.#reports = new ReportBudget(limits);
@@ -115,13 +107,14 @@ export class Deliverer implements QueueOperations {
       // It may still wait for a way that it went no more.
       ended: (id) => this.#schedule.remove(id),
     });
-    this.#waitingRoom = new WaitingRoom({
+    const rooms = {
       schedule: this.#schedule,
       lives: this.#lives,
       settlement: this.#settlement,
-      clock,
-      limits,
-    });
+      routing: this.#routing,
+    };
+    this.#waitingRoom = new WaitingRoom({ ...rooms, clock, limits });
+    this.#holdingRoom = new HoldingRoom({ ...options, ...rooms });
     this.#recovery = new Recovery({
       ...options,
       schedule: this.#schedule,
@@ -187,6 +180,8 @@ export class Deliverer implements QueueOperations {
     const acceptedAt = message.acceptedAt;
     if (keys.length === 1) this.#schedule.add(message.id, keys[0] ?? "", acceptedAt, 0, now, now);
     else for (const key of new Set(keys)) this.#schedule.add(message.id, key, acceptedAt, 0, now, now);
+    const held = this.#holdingRoom.admit(message.id);
+    if (held !== null) this.#aside(held);
     this.#pump();
   }
 
@@ -316,6 +311,11 @@ export class Deliverer implements QueueOperations {
   async #deliver(slot: Slot, live: LiveMessage): Promise<void> {
     const key = this.#schedule.keyOf(slot);
     this.#lives.refreshKeys(live);
+    if (isHeldByRoute(live)) {
+      await this.#holdingRoom.hold(live);
+      this.#schedule.requeue(slot);
+      return;
+    }
     const indices = recipientsOf(live, key);
     this.#lives.begin(live);
     try {

@@ -1,75 +1,88 @@
-import type { Instant, Random } from "../core/base/time.ts";
+import { err, ok, type Result } from "../core/base/result.ts";
+import type { Instant } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
-import type { AddressAnswer } from "../core/mail/dns-answer.ts";
-import { formatHostPort, SMTP_PORT } from "../core/mail/host-port.ts";
-import { formatIpAddress, parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
+import { formatHostPort, SMTP_PORT, type HostPort } from "../core/mail/host-port.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import type { Entry, ListName } from "../core/policy/policy.ts";
-import { DEFAULT_ROUTE } from "../core/policy/route-rule.ts";
+import { DEFAULT_ROUTE, HOST_AUTHENTICATION, type RelayHost, type RouteRule } from "../core/policy/route-rule.ts";
 import {
-  DNS_TROUBLE,
-  isUnusable,
-  LOOP,
-  NO_ADDRESS,
-  NO_SERVER,
-  NO_SMARTHOST,
-  NO_SUCH_DOMAIN,
-  NULL_MX,
-  orderExchanges,
-  serversOf,
-  type Exchange,
-  type OwnIdentity,
+  HELD_BY_ROUTE,
+  NO_HOST,
+  NO_SUCH_ACCOUNT,
+  NO_SUCH_ROUTE,
+  orderByWeight,
+  REFUSED_BY_ROUTE,
+  SERVERS_MAX,
   type Route,
-  type Server,
 } from "../core/queue/route.ts";
 import { hexOf, textOfDemand, type TlsRule } from "../core/tls-policy/demand.ts";
-import type { StsPolicy } from "../core/tls-policy/sts.ts";
-import { TlsFinder, type HostFacts, type Surroundings, type TlsFinderOptions } from "./find-tls.ts";
-import type { Cryptography, NextHop, NextHopServer, Resolver } from "./ports.ts";
+import {
+  ServerFinder,
+  type FoundServers,
+  type NoServers,
+  type ServerFinderOptions,
+  type ServerTerms,
+} from "./find-servers.ts";
+import type { Clock, Cryptography, NextHop, NextHopCredentials, NextHopServer } from "./ports.ts";
+import type { DeliveryConfiguration, Routing } from "./routing.ts";
 
-/** Who we are, as the machine and the listeners say. */
-export interface OwnHost extends OwnIdentity {
-  /** Whether one of our listeners answers at this address and port. */
-  isOwnListener(address: IpAddress, port: number): boolean;
-}
-
-export interface NextHopOptions extends TlsFinderOptions {
-  readonly random: Random;
-  readonly resolver: Pick<Resolver, "mx" | "addresses" | "tlsa">;
+export interface NextHopOptions extends ServerFinderOptions {
+  readonly clock: Clock;
   readonly cryptography: Pick<Cryptography, "unseal" | "sha256">;
-  readonly own: OwnHost;
   /** Entries of a list, for *HOSTAUTH and *CLTBIND. */
-  readonly entries: (list: ListName) => readonly Entry[];
+  readonly policy: { entries(list: ListName): readonly Entry[] };
+  readonly routing: Pick<Routing, "routes">;
+  readonly accounts: Accounts;
+  /** For the smart host that it names: TLS and credentials. */
+  readonly delivery: DeliveryConfiguration;
 }
 
-/** `failed`: the mail can never go there. `trouble`: not now, through no fault of the message. */
-export type Found =
-  | { readonly kind: "hop"; readonly hop: NextHop }
-  | { readonly kind: "failed"; readonly reply: Reply }
-  | { readonly kind: "trouble"; readonly reply: Reply };
+/** The accounts that routes name with AUTHACC. */
+export interface Accounts {
+  credentialsOf(account: string): NextHopCredentials | null;
+}
+
+export const NO_ACCOUNTS: Accounts = { credentialsOf: () => null };
+
+export type Found = { readonly kind: "hop"; readonly hop: NextHop } | NoServers;
+
+/** Servers that share a weight: those of one host of a route. */
+interface Group {
+  readonly weight: number;
+  readonly servers: readonly NextHopServer[];
+}
+
+interface Known {
+  readonly hop: NextHop;
+  readonly groups: readonly Group[];
+  readonly until: Instant;
+}
 
 /** Names change seldom and mail comes in crowds: what was found is good for so long. */
 const REMEMBER_MS = 60_000;
 const REMEMBERED_MAX = 10_000;
 
-/** Finds the servers behind a route: MX and address records, addresses that were named, with credentials and own addresses. */
+/** Microsoft Graph, where a route names no other host of it. */
+const GRAPH: RelayHost = { target: { host: "graph.microsoft.com", port: 443 }, mx: false, weight: 1 };
+
+/** Finds the servers behind a route, with what the route of the policy asks of them, credentials and own addresses. */
 export class NextHopFinder {
   readonly #options: NextHopOptions;
-  readonly #tls: TlsFinder;
-  readonly #remembered = new Map<string, { readonly hop: NextHop; readonly until: Instant }>();
+  readonly #servers: ServerFinder;
+  readonly #remembered = new Map<string, Known>();
 
   constructor(options: NextHopOptions) {
     this.#options = options;
-    this.#tls = new TlsFinder(options);
+    this.#servers = new ServerFinder(options);
   }
 
-  /** A hop that was found lately, without waiting. */
+  /** A hop that was found lately, without waiting. Its servers stand in the order of one more connection. */
   remembered(key: string): NextHop | null {
     const known = this.#remembered.get(key);
     if (!known) return null;
     const now = this.#options.clock.now();
     // A clock that was set back makes nothing good for longer.
-    if (now < known.until && known.until - now <= REMEMBER_MS) return known.hop;
+    if (now < known.until && known.until - now <= REMEMBER_MS) return this.#inOrder(known);
     this.#remembered.delete(key);
     return null;
   }
@@ -80,134 +93,118 @@ export class NextHopFinder {
   }
 
   async find(route: Route): Promise<Found> {
-    const found = await this.#find(route);
-    if (found.kind === "hop") {
-      if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
-      this.#remembered.set(route.key, { hop: found.hop, until: this.#options.clock.now() + REMEMBER_MS });
-    }
-    return found;
+    const rule = route.rule === null ? null : (this.#options.routing.routes.find(route.rule)?.route ?? null);
+    if (route.rule !== null && rule === null) return { kind: "trouble", reply: NO_SUCH_ROUTE(route.rule) };
+    const groups = await this.#groupsOf(route, rule);
+    if (!groups.ok) return groups.error;
+    const hop = this.#hop(route.key, rule, groups.value);
+    const known: Known = { hop, groups: groups.value, until: this.#options.clock.now() + REMEMBER_MS };
+    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
+    this.#remembered.set(route.key, known);
+    return { kind: "hop", hop: this.#inOrder(known) };
   }
 
-  async #find(route: Route): Promise<Found> {
+  #inOrder({ hop, groups }: Known): NextHop {
+    if (groups.length < 2) return hop;
+    const servers = orderByWeight(groups, this.#options.random).flatMap((group) => group.servers);
+    return { ...hop, servers: servers.slice(0, SERVERS_MAX) };
+  }
+
+  async #groupsOf(route: Route, rule: RouteRule | null): Promise<Result<readonly Group[], NoServers>> {
     switch (route.kind) {
+      case "relay":
+        return rule === null ? noServers("trouble", NO_SUCH_ROUTE("")) : this.#groupsOfRelay(rule);
       case "host":
-        return this.#findHost(route);
+        return alone(await this.#ofHost(route.target, route.via === "smarthost", rule));
       case "mx":
-        return this.#findExchanges(route.key, route.domain);
+        return alone(await this.#servers.ofExchanges(route.domain, SMTP_PORT, exchangeTerms(rule)));
       case "literal":
-        return this.#findLiteral(route.key, route.address);
+        return alone(await this.#servers.ofLiteral(route.address, exchangeTerms(rule)));
       case "none":
-        return { kind: "trouble", reply: NO_SMARTHOST };
+        return noServers("trouble", NO_HOST(route.missing));
+      case "hold":
+        return noServers("trouble", HELD_BY_ROUTE(route.rule ?? ""));
+      case "refuse":
+        return noServers("failed", REFUSED_BY_ROUTE(route.rule ?? ""));
       case "capture":
-        return { kind: "failed", reply: reply(554, "5.3.5", "The capture box is no next hop") };
+        return noServers("failed", reply(554, "5.3.5", "The capture box is no next hop"));
     }
   }
 
-  /** A next hop that an operator named may be this machine, but not one of our own listeners. */
-  async #findHost(route: Route & { kind: "host" }): Promise<Found> {
-    const { host, port } = route.target;
-    const literal = parseIpAddress(host);
-    const answer: AddressAnswer = literal.ok
-      ? { kind: "addresses", addresses: [literal.value], isSecure: false }
-      : await this.#options.resolver.addresses(host);
-    if (answer.kind === "trouble") return { kind: "trouble", reply: DNS_TROUBLE(host, answer.reason) };
-    if (answer.kind === "none") return { kind: "trouble", reply: DNS_TROUBLE(host, "it has no address") };
-    const others = answer.addresses.filter((address) => !this.#options.own.isOwnListener(address, port));
-    if (others.length === 0) return { kind: "failed", reply: LOOP(formatHostPort(route.target)) };
-    const credentials = this.#credentials(host);
-    if (credentials === "unreadable") return { kind: "trouble", reply: UNREADABLE_PASSWORD(host) };
-    const servers = others.map((address) => ({ host, address, port }));
-    const domain = literal.ok || route.via === "local" ? null : (host as Domain);
-    const sts = await this.#tls.stsOf(domain, DEFAULT_TLS, false);
-    const hosts = new Map([[host, factsOf(answer, true)]]);
-    return this.#hop(route.key, servers, credentials, { domain, hosts, sts });
-  }
-
-  async #findLiteral(key: string, address: IpAddress): Promise<Found> {
-    const host = formatIpAddress(address);
-    if (isUnusable(address) || this.#options.own.isOwnAddress(address)) return { kind: "failed", reply: LOOP(host) };
-    const around = { domain: null, hosts: new Map(), sts: null };
-    return await this.#hop(key, [{ host, address, port: SMTP_PORT }], null, around);
-  }
-
-  async #findExchanges(key: string, domain: Domain): Promise<Found> {
-    // Asked for at once, so that no message waits for one after the other.
-    const sts = this.#tls.stsOf(domain, DEFAULT_TLS, true);
-    const answer = await this.#options.resolver.mx(domain);
-    switch (answer.kind) {
-      case "null-mx":
-        return { kind: "failed", reply: NULL_MX(domain) };
-      case "no-such-domain":
-        return { kind: "failed", reply: NO_SUCH_DOMAIN(domain) };
-      case "trouble":
-        return { kind: "trouble", reply: DNS_TROUBLE(domain, answer.reason) };
-      case "no-mx":
-        return this.#findServers(key, domain, [{ preference: 0, host: domain }], true, sts);
-      case "mx":
-        return this.#findServers(key, domain, answer.hosts, answer.isSecure, sts);
-    }
-  }
-
-  /** `isSecure`: as the exchangers were found. */
-  async #findServers(
-    key: string,
-    domain: Domain,
-    exchanges: readonly Exchange[],
-    isSecure: boolean,
-    sts: Promise<StsPolicy | null>,
-  ): Promise<Found> {
-    const { own, random, resolver } = this.#options;
-    const ordered = orderExchanges(exchanges, own, random);
-    if (ordered.length === 0) return { kind: "failed", reply: LOOP(domain) };
-    const answers = await Promise.all(
-      ordered.map(async (exchange) => ({ exchange, answer: await resolver.addresses(exchange.host) })),
+  /** Those of all hosts of the route; where one cannot be found the others do, and where none can that is no fault of the message. */
+  async #groupsOfRelay(rule: RouteRule): Promise<Result<readonly Group[], NoServers>> {
+    const named = rule.action.kind === "relay" ? rule.action.hosts : [];
+    const hosts = named.length === 0 && rule.transport === "graph" ? [GRAPH] : named;
+    const found = await Promise.all(
+      hosts.map(async ({ target, mx, weight }) => {
+        const servers = mx
+          ? await this.#servers.ofExchanges(target.host as Domain, target.port, exchangeTerms(rule))
+          : await this.#ofHost(target, true, rule);
+        return { weight, servers };
+      }),
     );
-    const servers = serversOf(
-      answers.map(({ exchange, answer }) => ({
-        exchange,
-        addresses: answer.kind === "addresses" ? answer.addresses : [],
-      })),
-      own,
-    );
-    if (!servers.ok) return { kind: "failed", reply: LOOP(domain) };
-    if (servers.value.length > 0) {
-      const hosts = new Map(answers.map(({ exchange, answer }) => [exchange.host, factsOf(answer, isSecure)]));
-      return this.#hop(key, servers.value, null, { domain, hosts, sts: await sts });
-    }
-    const trouble = answers.map(({ answer }) => answer).find((answer) => answer.kind === "trouble");
-    if (trouble) return { kind: "trouble", reply: DNS_TROUBLE(domain, trouble.reason) };
-    const [first] = ordered;
-    const isItself = first === undefined || first.host === domain;
-    return { kind: "failed", reply: isItself ? NO_SERVER(domain) : NO_ADDRESS(domain, first.host) };
+    const groups = found.flatMap(({ weight, servers }) => (servers.ok ? [{ weight, servers: servers.value }] : []));
+    const first = found.find(({ servers }) => !servers.ok)?.servers;
+    if (groups.length > 0 || first === undefined || first.ok) return ok(groups);
+    return noServers("trouble", first.error.reply);
   }
 
-  async #hop(
-    key: string,
-    servers: readonly Server[],
-    credentials: NextHop["credentials"],
-    around: Pick<Surroundings, "domain" | "hosts" | "sts">,
-  ): Promise<Found> {
-    const surroundings = { ...around, rule: DEFAULT_TLS, hasCredentials: credentials !== null };
-    const found = await this.#tls.demandsOf(servers, surroundings);
-    if (!found.ok) return { kind: "trouble", reply: found.error };
-    const localAddresses = this.#options
+  async #ofHost(target: HostPort, isPublic: boolean, rule: RouteRule | null): Promise<FoundServers> {
+    const terms = this.#termsOf(target, isPublic, rule);
+    return terms.ok ? this.#servers.ofHost(target, isPublic, terms.value) : terms;
+  }
+
+  /** What a host that was named is asked and told: by the route, else by the configuration where it is the smart host of that. */
+  #termsOf(target: HostPort, isPublic: boolean, rule: RouteRule | null): Result<ServerTerms, NoServers> {
+    const { smarthost, tls, credentials: configured } = this.#options.delivery;
+    const isConfigured = isPublic && smarthost !== null && formatHostPort(smarthost) === formatHostPort(target);
+    const ofFile = isConfigured ? FILE_TLS[tls] : DEFAULT_TERMS;
+    const asked = rule === null || rule.tls.level === "default" ? ofFile.tls : rule.tls;
+    const credentials = this.#credentials(target.host, rule);
+    if (!credentials.ok) return credentials;
+    const isOwn = credentials.value === null && isConfigured && configured !== null && takesHostAuthentication(rule);
+    return ok({
+      tls: asked,
+      implicit: ofFile.implicit && asked.level !== "none",
+      credentials: isOwn ? { kind: "password", ...configured } : credentials.value,
+    });
+  }
+
+  #credentials(host: string, rule: RouteRule | null): Result<NextHopCredentials | null, NoServers> {
+    if (rule !== null && rule.auth.method === "none") return ok(null);
+    if (rule !== null && rule.auth.account !== HOST_AUTHENTICATION) {
+      const credentials = this.#options.accounts.credentialsOf(rule.auth.account);
+      return credentials === null
+        ? noServers("trouble", NO_SUCH_ACCOUNT(rule.name, rule.auth.account))
+        : ok(credentials);
+    }
+    for (const entry of this.#options.policy.entries("*HOSTAUTH")) {
+      const value = entry.value;
+      if (value.kind !== "host-credentials" || !this.#isLive(entry)) continue;
+      if (value.host.toLowerCase() !== host.toLowerCase()) continue;
+      const password = this.#options.cryptography.unseal(value.sealedPassword);
+      if (password === null) return noServers("trouble", UNREADABLE_PASSWORD(host));
+      return ok({ kind: "password", user: value.user, password });
+    }
+    return ok(null);
+  }
+
+  #hop(key: string, rule: RouteRule | null, groups: readonly Group[]): NextHop {
+    const servers = groups.flatMap((group) => group.servers);
+    const { auth, transport, pace, rewrite, hygiene } = rule ?? DEFAULT_ROUTE;
+    const localAddresses = this.#options.policy
       .entries("*CLTBIND")
       .flatMap((entry) => (entry.value.kind === "address" && this.#isLive(entry) ? [entry.value.address] : []));
-    const connectionsKey = this.#connectionsKey(key, found.value);
     return {
-      kind: "hop",
-      hop: {
-        key,
-        connectionsKey,
-        route: null,
-        servers: found.value,
-        credentials,
-        auth: "auto",
-        transport: "smtp",
-        pace: DEFAULT_ROUTE.pace,
-        localAddresses,
-        rewriting: null,
-      },
+      key,
+      connectionsKey: this.#connectionsKey(key, servers),
+      route: rule?.name ?? null,
+      servers: servers.slice(0, SERVERS_MAX),
+      auth: auth.method,
+      transport,
+      pace,
+      localAddresses,
+      rewriting: rule && { rewrite, hygiene },
     };
   }
 
@@ -219,27 +216,37 @@ export class NextHopFinder {
     return `${key} ${hexOf(this.#options.cryptography.sha256(octets))}`;
   }
 
-  #credentials(host: string): NextHop["credentials"] | "unreadable" {
-    for (const entry of this.#options.entries("*HOSTAUTH")) {
-      const value = entry.value;
-      if (value.kind !== "host-credentials" || !this.#isLive(entry)) continue;
-      if (value.host.toLowerCase() !== host.toLowerCase()) continue;
-      const password = this.#options.cryptography.unseal(value.sealedPassword);
-      return password === null ? "unreadable" : { kind: "password", user: value.user, password };
-    }
-    return null;
-  }
-
   #isLive(entry: Entry): boolean {
     return entry.expiresAt === null || entry.expiresAt > this.#options.clock.now();
   }
 }
 
-const DEFAULT_TLS: TlsRule = { level: "default", pins: [] };
+const DEFAULT_TERMS: Pick<ServerTerms, "tls" | "implicit"> = { tls: { level: "default", pins: [] }, implicit: false };
 
-function factsOf(answer: AddressAnswer, isSecure: boolean): HostFacts {
-  const found = answer.kind === "addresses" ? answer : null;
-  return { isSecure: isSecure && found?.isSecure === true, canonical: found?.canonical ?? null };
+/** `delivery.tls`. What is required is verified: a certificate of anybody keeps nobody out. */
+const FILE_TLS: Readonly<Record<DeliveryConfiguration["tls"], Pick<ServerTerms, "tls" | "implicit">>> = {
+  none: { tls: { level: "none", pins: [] }, implicit: false },
+  may: DEFAULT_TERMS,
+  require: { tls: { level: "verify", pins: [] }, implicit: false },
+  implicit: { tls: { level: "verify", pins: [] }, implicit: true },
+};
+
+/** For hosts that nobody named but DNS: they are told no password, which whoever forges an MX record could ask for. */
+function exchangeTerms(rule: RouteRule | null): ServerTerms {
+  const tls: TlsRule = rule?.tls ?? DEFAULT_TERMS.tls;
+  return { tls, implicit: false, credentials: null };
+}
+
+function takesHostAuthentication(rule: RouteRule | null): boolean {
+  return rule === null || (rule.auth.method !== "none" && rule.auth.account === HOST_AUTHENTICATION);
+}
+
+function alone(servers: FoundServers): Result<readonly Group[], NoServers> {
+  return servers.ok ? ok([{ weight: 1, servers: servers.value }]) : servers;
+}
+
+function noServers(kind: NoServers["kind"], why: Reply): Result<never, NoServers> {
+  return err({ kind, reply: why });
 }
 
 /** ASCII. */

@@ -36,11 +36,16 @@ export interface Surroundings {
   /** Whose policy counts: the domain of the recipients, or the host that an operator named (RFC 8461 §3.4). null for an address. */
   readonly domain: Domain | null;
   readonly rule: TlsRule;
+  /** TLS from the first octet, whatever the port. */
+  readonly implicit: boolean;
   /** A password goes there: by default only to whom we know. */
   readonly hasCredentials: boolean;
   readonly hosts: ReadonlyMap<string, HostFacts>;
   readonly sts: StsPolicy | null;
 }
+
+/** A server with what is demanded of it. */
+export type DemandingServer = Omit<NextHopServer, "credentials">;
 
 type HostTls =
   | { readonly kind: "usable"; readonly tls: TlsDemand; readonly policy: AppliedPolicy | null }
@@ -61,14 +66,17 @@ export class TlsFinder {
   }
 
   /** The servers that may be used, in order, each with its demand; or why there are none, which passes. */
-  async demandsOf(servers: readonly Server[], around: Surroundings): Promise<Result<readonly NextHopServer[], Reply>> {
+  async demandsOf(
+    servers: readonly Server[],
+    around: Surroundings,
+  ): Promise<Result<readonly DemandingServer[], Reply>> {
     const ports = new Map(servers.map(({ host, port }) => [host, port]));
     const found = new Map<string, HostTls>();
     await Promise.all([...ports].map(async ([host, port]) => found.set(host, await this.#find(host, port, around))));
     const usable = servers.flatMap((server) => {
       const of = found.get(server.host);
       if (of?.kind !== "usable") return [];
-      const isImplicit = server.port === SUBMISSIONS_PORT && of.tls.kind !== "none";
+      const isImplicit = (around.implicit || server.port === SUBMISSIONS_PORT) && of.tls.kind !== "none";
       const isPublished = around.rule.level === "default";
       return [{ ...server, isImplicit, tls: of.tls, isPublished, policy: of.policy }];
     });

@@ -18,6 +18,7 @@ export class LiveMessage implements QueuedMessage {
   readonly sizeOctets: number;
   readonly attempts: number;
   readonly held: boolean;
+  released: boolean;
   /** The latest outcome of each recipient, written or not. */
   readonly outcomes: (Outcome | null)[];
   /** The route key of each recipient, as the policy said when it was last looked at. */
@@ -47,6 +48,7 @@ export class LiveMessage implements QueuedMessage {
     this.sizeOctets = message.sizeOctets;
     this.attempts = message.attempts;
     this.held = message.held;
+    this.released = message.released === true;
     this.outcomes = [...message.outcomes];
     this.keys = keys;
     this.routes = routes;
@@ -142,6 +144,14 @@ export class LiveMessages {
   withdraw(id: QueueId, withdrawn: boolean): void {
     const live = this.#live.get(id);
     if (live) live.withdrawn = withdrawn;
+  }
+
+  /** An operator lets it go on: it may go another way now than the one that held it. */
+  release(id: QueueId): void {
+    const live = this.#live.get(id);
+    if (!live) return;
+    live.released = true;
+    live.routes = -1;
   }
 
   /** The message is gone from the spool. */

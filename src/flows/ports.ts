@@ -294,6 +294,8 @@ export interface NextHopServer {
   readonly isPublished: boolean;
   /** What its domain publishes of TLS, for the counters of TLSRPT; null where what comes of it counts nowhere. */
   readonly policy: AppliedPolicy | null;
+  /** Sent only after TLS. */
+  readonly credentials: NextHopCredentials | null;
 }
 
 export interface NextHop {
@@ -305,8 +307,6 @@ export interface NextHop {
   readonly route: string | null;
   /** In order of trial; a host may stand there several times, once an address. Never empty. */
   readonly servers: readonly NextHopServer[];
-  /** Sent only after TLS. */
-  readonly credentials: NextHopCredentials | null;
   /** `auto` where no route says another. */
   readonly auth: RouteAuth["method"];
   /** `graph`: the servers are those of Graph. */

@@ -2,6 +2,7 @@ import { longestRetryMs, attemptsUntil } from "../core/queue/backoff.ts";
 import { idAt, type DuePage } from "../core/queue/due-page.ts";
 import { formatQueueId, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
 import { isSettled, type Outcome } from "../core/queue/outcome.ts";
+import { isHoldKey } from "../core/queue/route.ts";
 import type { Schedule } from "../core/queue/schedule.ts";
 import { FAULTS_MAX, type Faults } from "./faults.ts";
 import type { Clock, Spool } from "./ports.ts";
@@ -111,7 +112,8 @@ export class Recovery {
       const dueAt = Math.min(time.fromWall(outcome?.retryAt ?? 0), now + longestRetryMs(plan));
       schedule.add(message.id, key, message.acceptedAt, attempts, dueAt, now);
     }
-    if (unsettled.size > 0) this.#stop(message.id, message.held, faults);
+    const isHeld = message.held || [...unsettled.keys()].some(isHoldKey);
+    if (unsettled.size > 0) this.#stop(message.id, isHeld, faults);
   }
 
   /** Holds what an operator holds, and what the relay did not survive. */

@@ -20,7 +20,7 @@ export interface QueueDeskOptions {
   readonly clock: Clock;
   readonly schedule: Schedule;
   readonly time: SteadyTime;
-  readonly lives: Pick<LiveMessages, "get" | "withdraw" | "forget">;
+  readonly lives: Pick<LiveMessages, "get" | "withdraw" | "forget" | "release">;
   /** Tells recovery, which may have read these messages before and not taken them in yet; null: they are as it read them. */
   readonly note: (ids: readonly QueueId[], become: "held" | "free" | "gone" | null) => void;
   readonly keysOf: (message: QueuedMessage) => readonly string[];
@@ -83,11 +83,14 @@ export class QueueDesk {
   }
 
   release(filter: QueueFilter, by: string): Promise<number> {
-    const { note, schedule, spool, wake } = this.#options;
+    const { lives, note, schedule, spool, wake } = this.#options;
     return this.#each(ofQueue(filter), by, "Released", async (ids) => {
       await spool.hold(ids, false);
       note(ids, "free");
-      for (const id of ids) schedule.release(id);
+      for (const id of ids) {
+        lives.release(id);
+        schedule.release(id);
+      }
       wake();
     });
   }

@@ -10,6 +10,8 @@ import { reply } from "../../src/core/mail/reply.ts";
 import { DEFAULT_ATTRIBUTES } from "../../src/core/policy/policy.ts";
 import type { AcceptedMessage } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
+import { NO_ACCOUNTS } from "../../src/flows/find-next-hop.ts";
+import { RouteTable } from "../../src/core/policy/route-table.ts";
 import { Deliverer } from "../../src/flows/deliver.ts";
 import type { Transport } from "../../src/flows/ports.ts";
 import { SIGNS_NOTHING } from "../../src/flows/sign.ts";
@@ -45,7 +47,13 @@ const deliverer = new Deliverer({
   publishedTls: { dane: true, mtaSts: true },
   stsPolicies: NO_STS_POLICIES,
   tlsResults: NO_TLS_RESULTS,
-  delivery: { mode: "smarthost", smarthost: { host: "192.0.2.9", port: 25 }, local: null },
+  delivery: {
+    mode: "smarthost",
+    smarthost: { host: "192.0.2.9", port: 25 },
+    local: null,
+    tls: "may",
+    credentials: null,
+  },
   limits: DEFAULT_LIMITS,
   clock,
   random: new SeededRandom(1),
@@ -59,10 +67,18 @@ const deliverer = new Deliverer({
   },
   cryptography: { unseal: () => null, sha256: (octets) => octets },
   recorder: { outcome: () => {}, operation: () => {} },
+  use: { count: () => {} },
   composer: { composeReport: async () => ({ octets: new Uint8Array(), eightBit: false }) },
+  accounts: NO_ACCOUNTS,
   own: { isOwnName: () => false, isOwnAddress: () => false, isOwnListener: () => false },
   policy: {
-    compiled: () => ({ version: 1, attributes: DEFAULT_ATTRIBUTES, isLocal: () => false, isNear: () => false }),
+    compiled: () => ({
+      version: 1,
+      attributes: DEFAULT_ATTRIBUTES,
+      isLocal: () => false,
+      isNear: () => false,
+      routes: RouteTable.EMPTY,
+    }),
     entries: () => [],
   },
   nextQueueId,

@@ -11,9 +11,11 @@ import type { Envelope, Recipient } from "../../src/core/mail/envelope.ts";
 import { ipv4, IPV4_LOOPBACK } from "../../src/core/mail/ip.ts";
 import { formatMailbox, type Mailbox } from "../../src/core/mail/mailbox.ts";
 import { reply, type Reply } from "../../src/core/mail/reply.ts";
-import { DEFAULT_ATTRIBUTES, type Attributes } from "../../src/core/policy/policy.ts";
+import { DEFAULT_ATTRIBUTES, type Attributes, type Entry } from "../../src/core/policy/policy.ts";
 import type { AcceptedMessage, QueueId } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
+import { RouteTable } from "../../src/core/policy/route-table.ts";
+import { NO_ACCOUNTS } from "../../src/flows/find-next-hop.ts";
 import { Deliverer } from "../../src/flows/deliver.ts";
 import type { AddressAnswer, MxAnswer, TlsaAnswer } from "../../src/core/mail/dns-answer.ts";
 import type { NextHop, OutgoingMessage, Resolver, Transport, TransportResult } from "../../src/flows/ports.ts";
@@ -26,7 +28,7 @@ export const LATER = reply(450, "4.2.0", "Try again later");
 
 /** A next hop in code: by default it takes everything; `answer` may say otherwise for each recipient. */
 export class FakeTransport implements Transport {
-  readonly sent: { readonly key: string; readonly message: OutgoingMessage }[] = [];
+  readonly sent: { readonly key: string; readonly hop: NextHop; readonly message: OutgoingMessage }[] = [];
   answer: (recipient: string, key: string) => Reply = () => OK;
   trouble: (key: string) => Reply | null = () => null;
   dsnPassedOn = false;
@@ -35,7 +37,7 @@ export class FakeTransport implements Transport {
 
   async send(hop: NextHop, message: OutgoingMessage): Promise<TransportResult> {
     if (this.gate) await this.gate;
-    this.sent.push({ key: hop.key, message });
+    this.sent.push({ key: hop.key, hop, message });
     const trouble = this.trouble(hop.key);
     const server = trouble ? "" : `${hop.servers[0]?.host} [192.0.2.9]`;
     const replies = message.recipients.map(
@@ -81,6 +83,9 @@ export class House {
   readonly outcomes: string[] = [];
   attributes: Attributes = DEFAULT_ATTRIBUTES;
   version = 1;
+  routes = RouteTable.EMPTY;
+  readonly used: number[] = [];
+  entries: readonly Entry[] = [];
   /** A domain that is near. */
   near = "";
   readonly nextQueueId: () => QueueId;
@@ -96,7 +101,8 @@ export class House {
       publishedTls: { dane: true, mtaSts: true },
       stsPolicies: NO_STS_POLICIES,
       tlsResults: NO_TLS_RESULTS,
-      delivery: { mode: "mx", smarthost: null, local: null, ...delivery },
+      delivery: { mode: "mx", smarthost: null, local: null, tls: "may", credentials: null, ...delivery },
+      accounts: NO_ACCOUNTS,
       limits: DEFAULT_LIMITS,
       clock: this.clock,
       random: new SeededRandom(1),
@@ -104,11 +110,12 @@ export class House {
       transport: this.transport,
       signer: SIGNS_NOTHING,
       resolver: this.resolver,
-      cryptography: { unseal: () => null, sha256: (octets) => octets },
+      cryptography: { unseal: (sealed) => sealed.replace(/^sealed:/, ""), sha256: (octets) => octets },
       recorder: {
         outcome: ({ recipient, outcome }) => void this.outcomes.push(`${recipient} ${outcome.kind}`),
         operation: ({ text }) => void this.operations.push(text),
       },
+      use: { count: (entry) => void this.used.push(entry) },
       composer: new MimeComposer(),
       own: { isOwnName: () => false, isOwnAddress: () => false, isOwnListener: () => false },
       policy: {
@@ -119,10 +126,13 @@ export class House {
           get attributes() {
             return house.attributes;
           },
+          get routes() {
+            return house.routes;
+          },
           isLocal: () => false,
           isNear: (domain) => domain === house.near,
         }),
-        entries: () => [],
+        entries: (list) => house.entries.filter((entry) => entry.list === list),
       },
       nextQueueId: this.nextQueueId,
     });

@@ -55,7 +55,7 @@ function transport(limits: Partial<Limits> = {}, ca: string = CERTIFICATE.certif
   return made;
 }
 
-function graphHop(rest: Partial<NextHop> = {}): NextHop {
+function graphHop(rest: Parameters<typeof hop>[1] = {}): NextHop {
   return hop(port, {
     servers: [serverAt("graph.example", port, { isImplicit: true })],
     transport: "graph",

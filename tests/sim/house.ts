@@ -6,6 +6,7 @@ import type { Outcome } from "../../src/core/queue/outcome.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { PolicyKeeper } from "../../src/flows/administer.ts";
 import { Credentials } from "../../src/flows/credentials.ts";
+import { NO_ACCOUNTS } from "../../src/flows/find-next-hop.ts";
 import { Deliverer } from "../../src/flows/deliver.ts";
 import type { Clock, Journal, ReportComposer, Spool, Transport } from "../../src/flows/ports.ts";
 import { Receiver } from "../../src/flows/receive.ts";
@@ -93,7 +94,9 @@ export async function openHouse(life: Life, around: Surroundings): Promise<House
     resolver,
     cryptography,
     recorder,
+    use,
     composer: composerOf(around, life),
+    accounts: NO_ACCOUNTS,
     own: { isOwnName: () => false, isOwnAddress: () => false, isOwnListener: () => false },
     policy: keeper,
     nextQueueId,

@@ -187,6 +187,8 @@ export class Simulation {
       mode: this.#chance.pick(modes),
       smarthost: { host: "router.example", port: 25 },
       local: this.#chance.odds(0.5) ? { host: "local.example", port: 2525 } : null,
+      tls: "may",
+      credentials: null,
     };
     openHouse(life, { ...this.#surroundings, delivery }).then(
       (house) => void this.#begin(house),

@@ -16,6 +16,7 @@ interface Row {
   readonly outcomes: (Outcome | null)[];
   attempts: number;
   held: boolean;
+  released?: boolean;
   captured: boolean;
   begun: number;
 }
@@ -316,6 +317,7 @@ export class SimStore {
     const row = this.rows.get(id);
     if (!row) return;
     row.held = held;
+    row.released = !held;
     if (!held) row.begun = 0;
   }
 

@@ -11,7 +11,13 @@ import { describeReply } from "../../src/core/mail/reply.ts";
 import { DEFAULT_ROUTE } from "../../src/core/policy/route-rule.ts";
 import type { QueueId } from "../../src/core/queue/message.ts";
 import { textOfDemand, type AppliedPolicy, type TlsDemand } from "../../src/core/tls-policy/demand.ts";
-import type { NextHop, NextHopServer, OutgoingMessage, TransportResult } from "../../src/flows/ports.ts";
+import type {
+  NextHop,
+  NextHopCredentials,
+  NextHopServer,
+  OutgoingMessage,
+  TransportResult,
+} from "../../src/flows/ports.ts";
 
 export const LOOPBACK_2 = ipv4(0x7f000002);
 
@@ -34,6 +40,7 @@ export interface HopTls {
   readonly tls?: TlsDemand;
   readonly isImplicit?: boolean;
   readonly policy?: AppliedPolicy;
+  readonly credentials?: NextHopCredentials | null;
 }
 
 export const VERIFY: TlsDemand = { kind: "verify", names: ["mx.example"] };
@@ -42,24 +49,32 @@ export const VERIFY: TlsDemand = { kind: "verify", names: ["mx.example"] };
 export function serverAt(
   host: string,
   port: number,
-  { tls = { kind: "may" }, isImplicit = false, policy }: HopTls = {},
+  { tls = { kind: "may" }, isImplicit = false, policy, credentials = null }: HopTls = {},
 ): NextHopServer {
-  return { host, address: IPV4_LOOPBACK, port, isImplicit, tls, isPublished: true, policy: policy ?? null };
+  return {
+    host,
+    address: IPV4_LOOPBACK,
+    port,
+    isImplicit,
+    tls,
+    isPublished: true,
+    policy: policy ?? null,
+    credentials,
+  };
 }
 
 export function hop(port: number, given: Partial<NextHop> & HopTls = {}): NextHop {
-  const { tls, isImplicit, policy, ...rest } = given;
+  const { tls, isImplicit, policy, credentials, ...rest } = given;
   const server = serverAt("mx.example", port, {
     ...(tls ? { tls } : {}),
     ...(isImplicit ? { isImplicit } : {}),
     ...(policy ? { policy } : {}),
+    ...(credentials ? { credentials } : {}),
   });
   const key = rest.key ?? `smarthost:mx.example:${port}`;
   return {
     key,
     connectionsKey: `${key} ${textOfDemand(server.tls)}`,
-    servers: [server],
-    credentials: null,
     route: null,
     auth: "auto",
     transport: "smtp",
@@ -67,6 +82,7 @@ export function hop(port: number, given: Partial<NextHop> & HopTls = {}): NextHo
     localAddresses: [],
     rewriting: null,
     ...rest,
+    servers: (rest.servers ?? [server]).map((each) => (credentials === undefined ? each : { ...each, credentials })),
   };
 }
 

@@ -88,7 +88,7 @@ export class GraphTransport implements Transport, RouteProber {
   async probe(hop: NextHop, reversePath: Mailbox): Promise<readonly ProbeStep[]> {
     const { clock, tokens } = this.#options;
     const steps: ProbeStep[] = [];
-    const account = hop.credentials?.kind === "token" ? hop.credentials.account : "";
+    const account = accountOf(hop) ?? "";
     let begunAt = clock.now();
     const note = (name: ProbeStep["name"], server: string, words: string, refusal: Reply | null): void => {
       steps.push({ name, server, tookMs: Math.max(0, clock.now() - begunAt), words, reply: refusal });
@@ -149,7 +149,7 @@ export class GraphTransport implements Transport, RouteProber {
       const words = "Microsoft Graph sends for a mailbox alone, and this message has the null reverse-path";
       return failed(reply(554, "5.1.7", words));
     }
-    if (hop.credentials?.kind !== "token") {
+    if (accountOf(hop) === null) {
       return {
         ...failed(reply(451, "4.7.0", `Route ${hop.route ?? hop.key} has no OAuth account`)),
         routeTrouble: true,
@@ -171,7 +171,7 @@ export class GraphTransport implements Transport, RouteProber {
   /** A token that Graph would not have is fetched anew, once; a kept connection that was dead is replaced, once. */
   async #request(hop: NextHop, message: OutgoingMessage, body: string): Promise<Sent> {
     const { tokens } = this.#options;
-    const account = hop.credentials?.kind === "token" ? hop.credentials.account : "";
+    const account = accountOf(hop) ?? "";
     const { reversePath } = message.envelope;
     const path = reversePath === null ? "" : pathOf(reversePath);
     let refused = "";
@@ -268,4 +268,10 @@ function resultOf({ recipients }: OutgoingMessage, sent: readonly Sent[]): Trans
     dsnPassedOn: false,
     retryAfterMs: Math.max(0, ...sent.map(({ retryAfterMs }) => retryAfterMs)),
   };
+}
+
+/** Every server of the next hop is told the token of the same account. */
+function accountOf({ servers }: NextHop): string | null {
+  const credentials = servers[0]?.credentials;
+  return credentials?.kind === "token" ? credentials.account : null;
 }

@@ -12,6 +12,7 @@ interface Row {
   readonly outcomes: (Outcome | null)[];
   attempts: number;
   held: boolean;
+  released: boolean;
   captured: boolean;
   /** Attempts that were begun and have no end. */
   begun: number;
@@ -40,7 +41,15 @@ export class MemorySpool implements Spool {
     }
     assert(!this.#rows.has(message.id), "a queue id is used once");
     const outcomes = message.envelope.recipients.map(() => null);
-    this.#rows.set(message.id, { message, outcomes, attempts: 0, held: false, captured: false, begun: 0 });
+    this.#rows.set(message.id, {
+      message,
+      outcomes,
+      attempts: 0,
+      held: false,
+      released: false,
+      captured: false,
+      begun: 0,
+    });
     return ok(undefined);
   }
 
@@ -77,6 +86,7 @@ export class MemorySpool implements Spool {
       const row = this.#rows.get(id);
       if (!row) continue;
       row.held = held;
+      row.released = !held;
       if (!held) row.begun = 0;
     }
   }
@@ -167,7 +177,7 @@ export class MemorySpool implements Spool {
 
 function queued(row: Row): QueuedMessage {
   const { id, acceptedAt, origin, envelope, content } = row.message;
-  const { attempts, held } = row;
+  const { attempts, held, released } = row;
   return {
     id,
     acceptedAt,
@@ -177,5 +187,6 @@ function queued(row: Row): QueuedMessage {
     outcomes: [...row.outcomes],
     attempts,
     held,
+    ...(released ? { released } : {}),
   };
 }

@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { IPV4_LOOPBACK, parseIpAddress, sameAddress, type IpAddress } from "../../core/mail/ip.ts";
-import type { OwnHost } from "../../flows/find-next-hop.ts";
+import type { OwnHost } from "../../flows/find-servers.ts";
 import type { Clock } from "../../flows/ports.ts";
 
 /** Interfaces come and go; this old an answer is good enough to tell a loop. */

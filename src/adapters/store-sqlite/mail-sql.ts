@@ -36,7 +36,7 @@ export function prepareMail(db: DatabaseSync) {
     capture: prepare("UPDATE message SET captured = 1 WHERE id = ? AND captured = 0"),
     oldestCaptured: prepare("SELECT id FROM message WHERE captured = 1 ORDER BY id LIMIT ?"),
     hold: prepare("UPDATE message SET held = 1 WHERE id = ?"),
-    release: prepare("UPDATE message SET held = 0, begun = 0 WHERE id = ?"),
+    release: prepare("UPDATE message SET held = 2, begun = 0 WHERE id = ?"),
     load: prepare(`SELECT ${ROW} FROM message NOT INDEXED WHERE id >= ? AND captured = 0 ORDER BY id LIMIT ?`),
     captured: prepare(`SELECT ${ROW} FROM message WHERE id < ? AND captured = 1 ORDER BY id DESC LIMIT ?`),
     find: prepare(`SELECT ${ROW} FROM message WHERE id = ?`),

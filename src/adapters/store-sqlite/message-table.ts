@@ -24,6 +24,10 @@ export interface MessageTableOptions {
   readonly report: (text: string) => void;
 }
 
+/** Of the column `held`; 0 where no operator did either. */
+const HELD = 1;
+const RELEASED = 2;
+
 type Row = readonly [id: number, envelope: Uint8Array, checksum: number, size: number, attempts: number, held: number];
 
 type IndexRow = readonly [
@@ -173,7 +177,7 @@ export class MessageTable {
       const rows = this.#sql.due.all(after, limit) as unknown as IndexRow[];
       const page = new DuePageWriter(rows.length);
       for (const [id, acceptedAt, dueAt, triedAt, host, held, begun] of rows) {
-        page.add(id, acceptedAt, dueAt, triedAt, host, held !== 0, begun);
+        page.add(id, acceptedAt, dueAt, triedAt, host, held === HELD, begun);
       }
       return page.page();
     } catch (error) {
@@ -181,7 +185,7 @@ export class MessageTable {
       this.#options.report(`the index of what is due is damaged, the queue is read without it: ${reasonOf(error)}`);
       const rows = this.#loadAround(after + 1, limit);
       const page = new DuePageWriter(rows.length);
-      for (const [id, , , , , held] of rows) page.add(id, 0, 0, 0, null, held !== 0, 0);
+      for (const [id, , , , , held] of rows) page.add(id, 0, 0, 0, null, held === HELD, 0);
       return page.page();
     }
   }
@@ -377,7 +381,7 @@ export class MessageTable {
       }
       const written = Buffer.from(envelope.buffer, envelope.byteOffset, envelope.length).toString("utf8");
       text += `${ids.length === 0 ? "" : ","}{"id":${id},"written":${written},"sizeOctets":${sizeOctets},`;
-      text += `"attempts":${attempts},"held":${held !== 0},"outcomes":[${outcomes.get(id) ?? ""}]}`;
+      text += `"attempts":${attempts},"held":${held === HELD},${held === RELEASED ? '"released":true,' : ""}"outcomes":[${outcomes.get(id) ?? ""}]}`;
       ids.push(id as QueueId);
     }
     return { ids, text: `[${text}]` };

@@ -115,7 +115,10 @@ suite("RouteTable.matches()", () => {
     const routes = fc.uniqueArray(routeRule, { maxLength: 30, selector: (each) => each.name });
     fc.assert(
       fc.property(routes, question, (each, asked) => {
-        assert.equal(names(tableOf(each), asked), model(each, asked).join(" "));
+        const table = tableOf(each);
+        assert.equal(names(table, asked), model(each, asked).join(" "));
+        const ofHost = table.matchHost(asked.recipient, 0);
+        if (ofHost !== "unknown") assert.equal(ofHost, table.match(asked, 0));
       }),
     );
   });

@@ -73,6 +73,19 @@ export class RouteTable {
     return null;
   }
 
+  /** The route for all mail to the host; "unknown" where that hangs on the sender or the client. */
+  matchHost(recipient: MailboxHost, now: Instant): RouteEntry | null | "unknown" {
+    if (this.size === 0) return null;
+    for (const to of hostKeys(recipient)) {
+      const bySender = this.#byRecipient.get(to);
+      if (bySender === undefined) continue;
+      const routes = bySender.get(ANY);
+      if (bySender.size > 1 || routes === undefined || routes.asks) return "unknown";
+      for (const each of routes.matches(null)) if (!hasEnded(each.entry, now)) return each;
+    }
+    return null;
+  }
+
   /** All that match, the most specific first. */
   *matches({ recipient, sender, client }: RouteQuestion, now: Instant): Generator<RouteEntry, void> {
     const senders = senderKeys(sender);
@@ -81,8 +94,7 @@ export class RouteTable {
       if (bySender === undefined) continue;
       for (const from of senders) {
         for (const each of bySender.get(from)?.matches(client) ?? []) {
-          const { expiresAt } = each.entry;
-          if (expiresAt === null || expiresAt > now) yield each;
+          if (!hasEnded(each.entry, now)) yield each;
         }
       }
     }
@@ -90,6 +102,10 @@ export class RouteTable {
 }
 
 const ANY = "*";
+
+function hasEnded({ expiresAt }: Entry, now: Instant): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
 
 function recipientKey(pattern: RouteMatch["recipient"]): string {
   return pattern === null ? ANY : formatDomainPattern(pattern);
@@ -130,6 +146,11 @@ class ClientRoutes {
   /** Prefix lengths that occur, the longest first. */
   #lengths: readonly number[] = [];
   readonly #byNetwork = new Map<string, RouteEntry[]>();
+
+  /** Whether it matters who the client is. */
+  get asks(): boolean {
+    return this.#lengths.length > 0;
+  }
 
   /** Of one network they come in order of their names. */
   add(client: Network | null, each: RouteEntry): void {

@@ -57,4 +57,6 @@ export interface QueuedMessage {
   readonly outcomes: readonly (Outcome | null)[];
   readonly attempts: number;
   readonly held: boolean;
+  /** An operator released it: no route holds it again. */
+  readonly released?: boolean;
 }

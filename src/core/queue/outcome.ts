@@ -17,6 +17,8 @@ export interface Outcome {
   readonly reply: Reply;
   /** Protocol and cipher of the session (`TLSv1.3 TLS_AES_256_GCM_SHA384`), `""` in clear. */
   readonly tls: string;
+  /** The name of the route of the policy that it went by. */
+  readonly route?: string;
   /** For `deferred`: when it is tried again. */
   readonly retryAt?: Instant;
 }

@@ -7,6 +7,9 @@ import { parseIpAddress, type IpAddress } from "../mail/ip.ts";
 import type { MailboxHost } from "../mail/mailbox.ts";
 import {
   isUnusable,
+  orderByWeight,
+  ruleOfKey,
+  type ChosenRoute,
   orderExchanges,
   parseRouteKey,
   routeOf,
@@ -70,6 +73,56 @@ test("routeOf() finds the way of a recipient", () => {
     assert.equal(route.key, key, `${name} under ${JSON.stringify(given)}`);
     assert.deepEqual(parseRouteKey(key), route, "a key leads back to its route");
   }
+});
+
+test("a route of the policy goes before all but mode capture, and leaves local mail alone where it is for everybody", () => {
+  const chosen = (kind: ChosenRoute["action"]["kind"], recipient: unknown = "far.example"): ChosenRoute => ({
+    name: "R1",
+    match: { recipient },
+    action: { kind },
+  });
+  const cases: [Partial<RoutingRules>, ChosenRoute, string, string][] = [
+    [{ mode: "capture" }, chosen("relay"), "far.example", "capture"],
+    [{ mode: "capture" }, chosen("refuse"), "far.example", "capture"],
+    [{ mailRouter: ROUTER }, chosen("relay"), "far.example", "R1/relay"],
+    [{ mailRouter: ROUTER }, chosen("mx"), "far.example", "R1/mx:far.example"],
+    [{ mailRouter: ROUTER }, chosen("default"), "far.example", "R1/smarthost:router.example:25"],
+    [{ local: LOCAL }, chosen("local"), "far.example", "R1/local:192.0.2.25:2525"],
+    [{}, chosen("local"), "far.example", "R1/no-local"],
+    [{}, chosen("hold"), "far.example", "R1/hold"],
+    [{}, chosen("refuse"), "far.example", "R1/refuse"],
+    [{}, chosen("capture"), "far.example", "capture"],
+    [{ local: LOCAL }, chosen("relay", null), "inside.example", "local:192.0.2.25:2525"],
+    [{ local: LOCAL }, chosen("mx", null), "inside.example", "local:192.0.2.25:2525"],
+    [{ local: LOCAL }, chosen("default", null), "inside.example", "local:192.0.2.25:2525"],
+    [{ local: LOCAL }, chosen("hold", null), "inside.example", "R1/hold"],
+    [{ local: LOCAL }, chosen("relay", "inside.example"), "inside.example", "R1/relay"],
+    [{}, chosen("relay", null), "inside.example", "R1/relay"],
+  ];
+  for (const [given, route, name, key] of cases) {
+    const found = routeOf({ kind: "domain", domain: name as Domain }, rules(given), route);
+    assert.equal(found.key, key, `${route.action.kind} to ${name} under ${JSON.stringify(given)}`);
+    assert.deepEqual(parseRouteKey(key), found, "a key leads back to its route");
+    assert.equal(ruleOfKey(key), found.rule);
+  }
+});
+
+test("orderByWeight() puts each host first as often as its weight says, and fallback hosts last", () => {
+  const hosts = [
+    { name: "spare", weight: 0 },
+    { name: "two", weight: 2 },
+    { name: "one", weight: 1 },
+    { name: "last", weight: 0 },
+  ];
+  const random = new SeededRandom(3);
+  const first = new Map<string, number>();
+  for (let i = 0; i < 3_000; i++) {
+    const [name = "", , ...rest] = orderByWeight(hosts, random).map((host) => host.name);
+    assert.deepEqual(rest, ["spare", "last"]);
+    first.set(name, (first.get(name) ?? 0) + 1);
+  }
+  assert.deepEqual([...first.keys()].sort(), ["one", "two"]);
+  assert.ok(Math.abs((first.get("two") ?? 0) - 2_000) < 100, `${first.get("two")}`);
 });
 
 test("parseHostPort() reads what operators write", () => {

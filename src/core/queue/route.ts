@@ -26,53 +26,152 @@ export interface RoutingRules {
   isOwnAddress(address: IpAddress): boolean;
 }
 
-/** The way of one recipient. `key` names it: recipients of one key travel together, and share connections and trouble. */
-export type Route =
-  | { readonly kind: "capture"; readonly key: string }
-  | { readonly kind: "host"; readonly key: string; readonly via: "smarthost" | "local"; readonly target: HostPort }
-  | { readonly kind: "mx"; readonly key: string; readonly domain: Domain }
-  | { readonly kind: "literal"; readonly key: string; readonly address: IpAddress }
-  /** Mode `smarthost` without one. */
-  | { readonly kind: "none"; readonly key: string };
+/** Where mail goes, as far as it can be said without looking names up. */
+export type Way =
+  | { readonly kind: "capture" }
+  | { readonly kind: "host"; readonly via: "smarthost" | "local"; readonly target: HostPort }
+  | { readonly kind: "mx"; readonly domain: Domain }
+  | { readonly kind: "literal"; readonly address: IpAddress }
+  /** A host is wanted that is not configured. */
+  | { readonly kind: "none"; readonly missing: "smarthost" | "local" }
+  /** To the hosts of a route of the policy, into the queue until it is released, or nowhere. */
+  | { readonly kind: "relay" | "hold" | "refuse" };
 
 /**
- * Where mail for `host` goes next. Pure: names are not looked up. Everything is captured in mode `capture`; local domains have
- * their own next hop where one is configured; then comes the smart host, save for near domains behind a firewall; then MX.
+ * The way of one recipient. `key` names it: recipients of one key travel together, and share connections and trouble. `rule` is the name
+ * of the route of the policy that was chosen for it, which says how mail goes there; null where none was.
  */
-export function routeOf(host: MailboxHost, rules: RoutingRules): Route {
-  if (rules.mode === "capture") return { kind: "capture", key: "capture" };
-  const domain = host.kind === "domain" ? host.domain : null;
-  const ours = host.kind === "domain" ? rules.isLocal(host.domain) : rules.isOwnAddress(host.address);
-  if (rules.local && ours) return hostRoute("local", rules.local);
-  const smarthost = rules.mailRouter ?? (rules.mode === "smarthost" ? rules.smarthost : null);
-  const direct = rules.firewall && domain !== null && rules.isNear(domain);
-  if (smarthost && !direct) return hostRoute("smarthost", smarthost);
-  if (rules.mode === "smarthost" && !smarthost) return { kind: "none", key: "none" };
-  if (host.kind === "literal") {
-    return { kind: "literal", key: `literal:${formatMailboxHost(host)}`, address: host.address };
-  }
-  return { kind: "mx", key: `mx:${host.domain}`, domain: host.domain };
+export type Route = Way & { readonly key: string; readonly rule: string | null };
+
+/** What of a route of the policy says where mail goes. */
+export interface ChosenRoute {
+  readonly name: string;
+  readonly match: { readonly recipient: unknown };
+  readonly action: { readonly kind: "default" | "mx" | "relay" | "local" | "hold" | "capture" | "refuse" };
 }
 
-function hostRoute(via: "smarthost" | "local", target: HostPort): Route {
-  return { kind: "host", key: `${via}:${formatHostPort(target)}`, via, target };
+/**
+ * Where mail for `host` goes next. Pure: names are not looked up. Everything is captured in mode `capture`. Then comes the route that was
+ * chosen for it; but one for every recipient leaves mail for local domains to their own next hop. Without a route local domains have their
+ * own next hop where one is configured; then comes the smart host, save for near domains behind a firewall; then MX.
+ */
+export function routeOf(host: MailboxHost, rules: RoutingRules, chosen: ChosenRoute | null = null): Route {
+  if (rules.mode === "capture") return routeBy(null, { kind: "capture" });
+  const ours = host.kind === "domain" ? rules.isLocal(host.domain) : rules.isOwnAddress(host.address);
+  if (chosen === null) return routeBy(null, wayOf(host, ours, rules));
+  const isElsewhere = ["default", "mx", "relay"].includes(chosen.action.kind);
+  if (ours && rules.local !== null && isElsewhere && chosen.match.recipient === null) {
+    return routeBy(null, wayOf(host, ours, rules));
+  }
+  switch (chosen.action.kind) {
+    case "default":
+      return routeBy(chosen, wayOf(host, ours, rules));
+    case "mx":
+      return routeBy(chosen, exchangesOf(host));
+    case "local":
+      return routeBy(chosen, rules.local ? toHost("local", rules.local) : { kind: "none", missing: "local" });
+    case "capture":
+      return routeBy(null, { kind: "capture" });
+    case "relay":
+    case "hold":
+    case "refuse":
+      return routeBy(chosen, { kind: chosen.action.kind });
+  }
+}
+
+/** Without a route of the policy. */
+function wayOf(host: MailboxHost, ours: boolean, rules: RoutingRules): Way {
+  if (rules.local && ours) return toHost("local", rules.local);
+  const smarthost = rules.mailRouter ?? (rules.mode === "smarthost" ? rules.smarthost : null);
+  const direct = rules.firewall && host.kind === "domain" && rules.isNear(host.domain);
+  if (smarthost && !direct) return toHost("smarthost", smarthost);
+  if (rules.mode === "smarthost" && !smarthost) return { kind: "none", missing: "smarthost" };
+  return exchangesOf(host);
+}
+
+function exchangesOf(host: MailboxHost): Way {
+  return host.kind === "literal" ? { kind: "literal", address: host.address } : { kind: "mx", domain: host.domain };
+}
+
+function toHost(via: "smarthost" | "local", target: HostPort): Way {
+  return { kind: "host", via, target };
+}
+
+function routeBy(chosen: ChosenRoute | null, way: Way): Route {
+  const key = formatWay(way);
+  // No key of a way has a slash, and no name of a route.
+  return chosen === null ? { ...way, key, rule: null } : { ...way, key: `${chosen.name}/${key}`, rule: chosen.name };
+}
+
+function formatWay(way: Way): string {
+  switch (way.kind) {
+    case "host":
+      return `${way.via}:${formatHostPort(way.target)}`;
+    case "literal":
+      return `literal:${formatMailboxHost(way)}`;
+    case "mx":
+      return `mx:${way.domain}`;
+    case "none":
+      return way.missing === "local" ? "no-local" : "none";
+    default:
+      return way.kind;
+  }
+}
+
+/** Of what goes into the capture box, by a route too. */
+export const CAPTURE_KEY = "capture";
+
+/** The name of the route of the policy in a key; null where it has none. */
+export function ruleOfKey(key: string): string | null {
+  const slash = key.indexOf("/");
+  return slash < 0 ? null : key.slice(0, slash);
+}
+
+/** Whether what goes this way stays in the queue until it is released. */
+export function isHoldKey(key: string): boolean {
+  return key.endsWith("/hold");
 }
 
 /** The route behind a key, as the schedule keeps it. */
 export function parseRouteKey(key: string): Route {
-  const colon = key.indexOf(":");
-  const rest = key.slice(colon + 1);
-  if (key.startsWith("mx:")) return { kind: "mx", key, domain: rest as Domain };
+  const rule = ruleOfKey(key);
+  return { ...parseWay(rule === null ? key : key.slice(rule.length + 1)), key, rule };
+}
+
+function parseWay(key: string): Way {
+  const rest = key.slice(key.indexOf(":") + 1);
+  if (key.startsWith("mx:")) return { kind: "mx", domain: rest as Domain };
   if (key.startsWith("literal:")) {
     const address = parseIpAddress(rest.replace(/^\[(IPv6:)?|\]$/g, ""));
-    return address.ok ? { kind: "literal", key, address: address.value } : { kind: "none", key };
+    return address.ok ? { kind: "literal", address: address.value } : { kind: "none", missing: "smarthost" };
   }
   if (key.startsWith("smarthost:") || key.startsWith("local:")) {
     const target = parseHostPort(rest);
     const via = key.startsWith("local:") ? "local" : "smarthost";
-    return target.ok ? { kind: "host", key, via, target: target.value } : { kind: "none", key };
+    return target.ok ? { kind: "host", via, target: target.value } : { kind: "none", missing: via };
   }
-  return key === "capture" ? { kind: "capture", key } : { kind: "none", key };
+  if (key === "capture" || key === "relay" || key === "hold" || key === "refuse") return { kind: key };
+  return { kind: "none", missing: key === "no-local" ? "local" : "smarthost" };
+}
+
+// --- several hosts ----------------------------------------------------------------------------------------------------
+
+/**
+ * Hosts in the order of one connection: those with a weight by weighted chance, so that each is first as often as its weight says; behind
+ * them those without, as they stand.
+ */
+export function orderByWeight<T extends { readonly weight: number }>(hosts: readonly T[], random: Random): T[] {
+  const left = hosts.filter(({ weight }) => weight > 0);
+  const ordered: T[] = [];
+  while (left.length > 0) {
+    const total = left.reduce((sum, { weight }) => sum + weight, 0);
+    let at = 0;
+    for (let chance = random.uint32() % total; chance >= (left[at]?.weight ?? Infinity); at++) {
+      chance -= left[at]?.weight ?? 0;
+    }
+    ordered.push(...left.splice(at, 1));
+  }
+  return [...ordered, ...hosts.filter(({ weight }) => weight === 0)];
 }
 
 // --- mail exchangers --------------------------------------------------------------------------------------------------
@@ -165,4 +264,14 @@ export const NO_ADDRESS = (domain: string, exchange: string): Reply =>
   reply(550, "5.4.4", `None of the mail exchangers of ${domain} has an address: ${exchange} is the first of them`);
 export const DNS_TROUBLE = (name: string, reason: string): Reply =>
   reply(451, "4.4.3", `The name ${name} cannot be looked up now: ${reason}`);
-export const NO_SMARTHOST: Reply = reply(451, "4.3.5", "delivery.mode is smarthost, and no smart host is configured");
+export const NO_HOST = (missing: "smarthost" | "local"): Reply =>
+  missing === "local"
+    ? reply(451, "4.3.5", "A route leads to the next hop of local domains, and delivery.local is not configured")
+    : reply(451, "4.3.5", "delivery.mode is smarthost, and no smart host is configured");
+export const REFUSED_BY_ROUTE = (route: string): Reply =>
+  reply(550, "5.7.1", `Mail for it is not passed on, by policy (route ${route})`);
+export const HELD_BY_ROUTE = (route: string): Reply =>
+  reply(450, "4.7.1", `Route ${route} holds it until it is released (RLSSMTPEMM)`);
+export const NO_SUCH_ROUTE = (route: string): Reply => reply(451, "4.3.5", `There is no route ${route} any more`);
+export const NO_SUCH_ACCOUNT = (route: string, account: string): Reply =>
+  reply(451, "4.3.5", `Route ${route} names account ${account}, and there is none`);
