@@ -21,6 +21,10 @@ export class Client {
     return this.#socket instanceof tls.TLSSocket;
   }
 
+  get isSessionReused(): boolean {
+    return this.#socket instanceof tls.TLSSocket && this.#socket.isSessionReused();
+  }
+
   send(text: string): void {
     this.#socket.write(text, "latin1");
   }
