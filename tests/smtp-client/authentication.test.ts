@@ -336,3 +336,18 @@ test("a secret that is said back is not shown, during AUTH and after it", async 
   await sender.close(0);
   await server.close();
 });
+
+test("a route may name the mechanism, or none", async () => {
+  const offer = "AUTH PLAIN LOGIN CRAM-MD5";
+  const login = "334 VXNlcm5hbWU6";
+  const dialogue: Case["dialogue"] = [
+    ["AUTH LOGIN", login],
+    [base64("relay"), login],
+    [base64("sésame"), WELCOME],
+  ];
+  const named: Case = { what: "login", offer, credentials: PASSWORD, dialogue };
+  assert.equal(await run(named, { auth: "login" }), "250 Taken");
+  assert.equal(await run({ ...named, dialogue: [] }, { auth: "none" }), "250 Taken");
+  const told = await run({ ...named, dialogue: [], told: "" }, { auth: "xoauth2" });
+  assert.match(told, /offers AUTH PLAIN LOGIN CRAM-MD5 and not AUTH XOAUTH2$/);
+});

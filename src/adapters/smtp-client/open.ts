@@ -92,10 +92,10 @@ async function open(hop: NextHop, server: NextHopServer, options: OpenOptions, w
       if (await startTls(connection, offers, server, options, way)) offers = await hello(connection, options);
       onStep("tls", connection.tls === "" ? "none: what is said goes in the clear" : connection.tls);
     }
-    if (server.credentials) {
+    if (server.credentials && hop.auth !== "none") {
       onStep("auth", null);
       const { replyTimeoutMs } = options.limits;
-      await authenticate(connection, offers, server.credentials, "auto", { replyTimeoutMs, tokens: options.tokens });
+      await authenticate(connection, offers, server.credentials, hop.auth, { replyTimeoutMs, tokens: options.tokens });
       onStep("auth", `as ${server.credentials.user}; offered: ${offers.auth.join(" ")}`);
     }
     // Said in the clear it is worth nothing (RFC 8689 §2).
