@@ -37,6 +37,7 @@ const RUNNERS: Readonly<Record<ClientVerb, () => Promise<Runner>>> = {
   "policy history": simple((verbs) => verbs.showHistory),
   "queue list": simple((verbs) => verbs.listQueue),
   "queue show": simple((verbs) => verbs.showMessage),
+  "queue hops": simple((verbs) => verbs.showHops),
   "queue hold": simple((verbs) => verbs.holdMessages),
   "queue release": simple((verbs) => verbs.releaseMessages),
   "queue retry": simple((verbs) => verbs.retryMessages),

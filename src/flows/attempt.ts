@@ -22,6 +22,8 @@ export interface Attempt {
   readonly route: string | null;
   readonly replies: readonly Reply[];
   readonly routeTrouble: boolean;
+  /** For how long the next hop wants nothing; 0 where it did not say. */
+  readonly retryAfterMs: number;
   /** Who reports a success: the next hop, or we, that it was handed on or that it is here. */
   readonly success: "passed-on" | "relayed" | "delivered";
 }
@@ -85,6 +87,7 @@ export async function attempt(
     route: hop.route,
     replies: result.replies,
     routeTrouble: result.routeTrouble,
+    retryAfterMs: result.retryAfterMs ?? 0,
     success: result.dsnPassedOn ? "passed-on" : "relayed",
   };
 }
@@ -99,7 +102,16 @@ function inFront(fields: Uint8Array, header: Uint8Array): Uint8Array {
 
 function captured(count: number): Attempt {
   const replies = new Array<Reply>(count).fill(CAPTURED);
-  return { nextHop: CAPTURE_KEY, server: "", tls: "", route: null, replies, routeTrouble: false, success: "delivered" };
+  return {
+    nextHop: CAPTURE_KEY,
+    server: "",
+    tls: "",
+    route: null,
+    replies,
+    routeTrouble: false,
+    retryAfterMs: 0,
+    success: "delivered",
+  };
 }
 
 function notFound(found: Exclude<Found, { kind: "hop" }>, route: string | null, count: number): Attempt {
@@ -111,6 +123,7 @@ function notFound(found: Exclude<Found, { kind: "hop" }>, route: string | null, 
     route,
     replies,
     routeTrouble: found.kind === "trouble",
+    retryAfterMs: 0,
     success: "relayed",
   };
 }

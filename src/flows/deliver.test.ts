@@ -289,3 +289,50 @@ test("ETRN tries the mail of a domain now, and with @ that of the names below it
     /^ETRN of 192\.0\.2\.1: 1 message on the way of site\.example is tried now$/m,
   );
 });
+
+test("a next hop that asks for less is slowed down, its mail waits and is delivered, others do not notice", async () => {
+  const house = await started();
+  const BUSY = reply(451, "4.7.500", "Server busy. Please try again later");
+  /** It takes so many in any minute of the clock. */
+  const taken = new Map<number, number>();
+  let refused = 0;
+  house.transport.answer = (_recipient, key) => {
+    if (key !== "mx:busy.example") return OK;
+    const minute = Math.floor(house.clock.now() / MINUTE_MS);
+    const count = taken.get(minute) ?? 0;
+    if (count >= 20) {
+      refused++;
+      return BUSY;
+    }
+    taken.set(minute, count + 1);
+    return OK;
+  };
+  for (let i = 0; i < 300; i++) await house.accept([`u${i}@busy.example`]);
+  await house.accept(["u@calm.example"]);
+  await house.settle();
+  assert.ok(sentTo(house).some((line) => line.startsWith("mx:calm.example")));
+  const [hop] = house.deliverer.hops(10);
+  assert.equal(hop?.key, "mx:busy.example");
+  assert.equal(hop?.lastRefusal?.enhanced, "4.7.500");
+  assert.deepEqual((await house.deliverer.summary()).hops, { open: 0, slowed: 1 });
+  const waiting = await house.deliverer.list({ nextHop: "busy.example" }, 1_000);
+  assert.ok(waiting.some(({ waitsFor }) => waitsFor === "the next hop asked for a pause"));
+  await house.pass(2 * HOUR_MS, 1_000);
+  assert.equal((await house.spool.counts()).queued, 0);
+  assert.ok(refused < 60, `${refused} of 300 were refused on the way`);
+  assert.equal(house.outcomes.filter((text) => text.endsWith("expired")).length, 0);
+});
+
+test("a message that is put off again and again waits as its plan says, and slows down nobody", async () => {
+  const house = await started();
+  house.transport.answer = (recipient) => (recipient.startsWith("odd") ? reply(421, "4.7.0", "Too many of you") : OK);
+  const odd = await house.accept(["odd@one.example"]);
+  await house.pass(10 * MINUTE_MS);
+  const early = house.transport.sent.length;
+  assert.ok(early >= 3 && early <= 5, `${early} attempts in ten minutes`);
+  assert.equal((await house.deliverer.find(odd.id))?.waitsFor, null);
+  await house.pass(HOUR_MS);
+  for (let i = 0; i < 100; i++) await house.accept([`u${i}@one.example`]);
+  await house.pass(5 * MINUTE_MS, 1_000);
+  assert.equal((await house.spool.counts()).queued, 1);
+});

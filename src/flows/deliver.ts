@@ -6,6 +6,7 @@ import { RETRY_MS_MIN, type Retry } from "../core/queue/backoff.ts";
 import { formatQueueId, type AcceptedMessage, type QueueId } from "../core/queue/message.ts";
 import { isSettled } from "../core/queue/outcome.ts";
 import { ReportBudget } from "../core/queue/report-budget.ts";
+import type { HopView } from "../core/queue/hop-line.ts";
 import type { Slot } from "../core/queue/item-table.ts";
 import { CAPTURE_KEY, parseRouteKey } from "../core/queue/route.ts";
 import { Schedule } from "../core/queue/schedule.ts";
@@ -16,6 +17,7 @@ import { NextHopFinder, type Accounts } from "./find-next-hop.ts";
 import type { OwnHost } from "./find-servers.ts";
 import type { TlsFinderOptions } from "./find-tls.ts";
 import { HoldingRoom, type RouteUse, isHeldByRoute } from "./holding-room.ts";
+import { learn } from "./learn.ts";
 import { LiveMessages, type LiveMessage } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueOperations, QueueSummary } from "./operations.ts";
 import type { Clock, Cryptography, ReportComposer, Resolver, Spool, Timer, Transport } from "./ports.ts";
@@ -234,6 +236,10 @@ export class Deliverer implements QueueOperations {
     };
   }
 
+  hops(limit: number): readonly HopView[] {
+    return this.#desk.hops(limit);
+  }
+
   // --- the schedule -----------------------------------------------------------------------------------------------------
 
   #pump(): void {
@@ -346,8 +352,8 @@ export class Deliverer implements QueueOperations {
     const wanted = this.#schedule.wantedOf(slot);
     if (wanted === "removal") return;
     live.routesOfItems = live.routes;
-    const known = new Set(this.#schedule.itemsOf(live.id).map(({ nextHop }) => nextHop));
     const now = this.#time.now();
+    const known = new Set(this.#schedule.itemsOf(live.id, now).map(({ nextHop }) => nextHop));
     const attempts = this.#schedule.attemptsOf(slot);
     for (const key of new Set(live.keys)) {
       if (known.has(key) || recipientsOf(live, key).length === 0) continue;
@@ -366,13 +372,8 @@ export class Deliverer implements QueueOperations {
   ): Promise<void> {
     const now = this.#options.clock.now();
     this.#faults.forget(live.id);
-    let paused: Instant | null = null;
-    let crowded = false;
-    if (!tried.routeTrouble) {
-      this.#schedule.worked(slot);
-      this.#waitingRoom.ended(key);
-    } else if (this.#schedule.troubled(slot, this.#time.now()) === "crowded") crowded = true;
-    else paused = this.#time.toWall(this.#schedule.pausedUntil(slot));
+    const { paused, crowded, slowed, worked } = learn(this.#schedule, slot, tried, this.#time);
+    if (worked) this.#waitingRoom.ended(key);
     const context = {
       plan: this.#routing.plan,
       queueAgeMs: this.#options.limits.queueAgeMs,
@@ -381,7 +382,7 @@ export class Deliverer implements QueueOperations {
       attempts: this.#schedule.attemptsOf(slot),
     };
     const deferred = isAnyDeferred(tried);
-    const planned = deferred ? retryOf(context, live, paused, crowded) : NO_RETRY;
+    const planned = deferred ? retryOf(context, live, paused, crowded || slowed) : NO_RETRY;
     // Held in the meantime, or its time ran out in the meantime, as where the clock was set: once more before it is given up.
     const isInTime = begunAt < live.acceptedAt + context.queueAgeMs && now >= live.acceptedAt + context.queueAgeMs;
     const isKept = deferred && planned.kind === "expired" && (isInTime || this.#schedule.wantedOf(slot) === "hold");
@@ -393,7 +394,7 @@ export class Deliverer implements QueueOperations {
       else this.#schedule.settle(slot);
     } else if (paused !== null) this.#schedule.requeue(slot);
     else this.#schedule.defer(slot, this.#time.fromWall(retry.at), !crowded);
-    if (paused !== null) this.#aside(this.#waitingRoom.probed(key, tried));
+    if (paused !== null || slowed) this.#aside(this.#waitingRoom.probed(key, tried));
     // The outcomes are noted at once: what starts now knows them.
     const written = this.#settlement.settle(live, outcomes);
     if (key !== CAPTURE_KEY) this.#pump();

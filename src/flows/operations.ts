@@ -23,6 +23,7 @@ import type {
   PolicyHead,
 } from "../core/policy/policy.ts";
 import type { MemoryContent } from "../core/mail/content.ts";
+import type { HopView } from "../core/queue/hop-line.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { RouteCheck, RouteQuestion } from "./check-route.ts";
 import type { OAuthOperations } from "./oauth-operations.ts";
@@ -101,7 +102,10 @@ export interface QueueEntry {
   readonly message: QueuedMessage;
   readonly state: "ready" | "active" | "deferred" | "held" | "captured";
   readonly nextHops: readonly string[];
+  /** When it is tried at the earliest. */
   readonly dueAt: Instant | null;
+  /** What its turn waits for, where that is more than time: `30 a minute`. */
+  readonly waitsFor: string | null;
 }
 
 export interface QueueFilter {
@@ -127,6 +131,8 @@ export interface QueueOperations {
   /** Takes messages out for good, without a report. */
   remove(filter: QueueFilter, by: string): Promise<number>;
   summary(): Promise<QueueSummary>;
+  /** The next hops that have something waiting or are in trouble: those in trouble first. */
+  hops(limit: number): readonly HopView[];
 }
 
 export interface QueueSummary {
@@ -140,6 +146,8 @@ export interface QueueSummary {
   readonly connectionsOut: number;
   /** Reports that were not sent since the start: too many to one address or domain in an hour. */
   readonly reportsWithheld: number;
+  /** Next hops in trouble, which are left alone save for one attempt now and then, and those that asked for less. */
+  readonly hops: { readonly open: number; readonly slowed: number };
 }
 
 /** Mail of programs on this machine: client 127.0.0.1, judged like any other. */

@@ -32,6 +32,7 @@ async function describeStatus(operations: Operations, status: ServerStatus, queu
     fact("", await describeRelay(policy)),
     fact("Delivery", status.deliveryMode),
     fact("Queue", describeQueue(queue)),
+    ...describeHops(queue.hops).map((text) => fact("Next hops", text)),
     ...(queue.oldestAt === null ? [] : [fact("Oldest message", formatInstant(queue.oldestAt))]),
     ...(queue.reportsWithheld === 0
       ? []
@@ -61,6 +62,15 @@ function describeQueue(queue: QueueSummary): string {
     .map((state) => `${formatCount(queue[state])} ${state}`);
   const waiting = `${counted(queue.queued, "message")}${parts.length === 0 ? "" : ` (${parts.join(", ")})`}`;
   return queue.captured === 0 ? waiting : `${waiting}, ${formatCount(queue.captured)} in the capture box`;
+}
+
+function describeHops({ open, slowed }: QueueSummary["hops"]): readonly string[] {
+  const parts = [
+    open === 0 ? "" : `${formatCount(open)} in trouble`,
+    slowed === 0 ? "" : `${formatCount(slowed)} slowed down`,
+  ];
+  const text = parts.filter((part) => part !== "").join(", ");
+  return text === "" ? [] : [`${text}: relaykeeper queue hops`];
 }
 
 function statusJson(operations: Operations, status: ServerStatus, queue: QueueSummary): Json {

@@ -5,6 +5,7 @@ import { formatMailbox } from "../core/mail/mailbox.ts";
 import { idAt } from "../core/queue/due-page.ts";
 import { joined } from "../core/queue/dsn.ts";
 import { formatQueueId, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
+import type { HopView } from "../core/queue/hop-line.ts";
 import { isSettled } from "../core/queue/outcome.ts";
 import type { Schedule } from "../core/queue/schedule.ts";
 import type { LiveMessages } from "./live-messages.ts";
@@ -166,7 +167,15 @@ export class QueueDesk {
       oldestAt: oldest[0]?.acceptedAt ?? null,
       connectionsOut: transport.connections(),
       reportsWithheld: reportsWithheld(),
+      hops: schedule.hopsInTrouble(),
     };
+  }
+
+  hops(limit: number): readonly HopView[] {
+    const { schedule, time } = this.#options;
+    return schedule.hops(time.now(), limit).map((hop) => {
+      return { ...hop, stoppedUntil: hop.stoppedUntil === null ? null : time.toWall(hop.stoppedUntil) };
+    });
   }
 
   /**
@@ -238,7 +247,7 @@ export class QueueDesk {
 
   /** Whether the filter picks a message, as far as its only item tells; null where it has none, or several. */
   #fits(filter: QueueFilter, id: QueueId, acceptedAt: Instant): boolean | null {
-    const [item, another] = this.#options.schedule.itemsOf(id);
+    const [item, another] = this.#options.schedule.itemsOf(id, this.#options.time.now());
     if (item === undefined || another !== undefined) return null;
     const { state, nextHop } = item;
     if (filter.states && !filter.states.includes(state)) return false;
@@ -298,9 +307,9 @@ export class QueueDesk {
   }
 
   #entryOf(message: QueuedMessage, captured = isCaptured(message)): QueueEntry {
-    if (captured) return { message, state: "captured", nextHops: ["capture"], dueAt: null };
+    if (captured) return { message, state: "captured", nextHops: ["capture"], dueAt: null, waitsFor: null };
     const { schedule, time, lives, keysOf } = this.#options;
-    const items = schedule.itemsOf(message.id);
+    const items = schedule.itemsOf(message.id, time.now());
     const states = new Set(items.map(({ state }) => state));
     const dueAt = items.reduce<Instant>((earliest, item) => Math.min(earliest, item.dueAt ?? Infinity), Infinity);
     let state: QueueEntry["state"];
@@ -309,7 +318,9 @@ export class QueueDesk {
     else state = states.has("ready") ? "ready" : "deferred";
     const keys = items.length > 0 ? items.map(({ nextHop }) => nextHop) : unsettledKeys(message, keysOf(message));
     const nextHops = [...new Set(keys)];
-    return { message, state, nextHops, dueAt: state === "deferred" && dueAt < Infinity ? time.toWall(dueAt) : null };
+    if (state !== "deferred") return { message, state, nextHops, dueAt: null, waitsFor: null };
+    const waitsFor = items.find((item) => item.waitsFor !== null)?.waitsFor ?? null;
+    return { message, state, nextHops, dueAt: dueAt < Infinity ? time.toWall(dueAt) : null, waitsFor };
   }
 }
 

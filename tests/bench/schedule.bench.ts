@@ -13,7 +13,7 @@ function costOf(schedule: Schedule, firstId: number): number {
   for (let i = 0; i < count; i++) {
     schedule.add((firstId + i) as QueueId, "smarthost:sink.example:25", 0, 0, 0, 0);
     const slot = schedule.start(0);
-    schedule.worked(slot);
+    schedule.worked(slot, 0);
     schedule.settle(slot);
   }
   return ((performance.now() - begun) / count) * 1e6;
@@ -39,7 +39,7 @@ const crowded = costOf(full, 1e9);
 const drainBegun = performance.now();
 let drained = 0;
 for (let slot = full.start(2e9); slot >= 0; slot = full.start(2e9)) {
-  full.worked(slot);
+  full.worked(slot, 0);
   full.settle(slot);
   drained++;
 }

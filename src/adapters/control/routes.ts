@@ -14,6 +14,7 @@ import { runCommand, runScript, type CommandResult } from "../../flows/operate.t
 import type { Operations } from "../../flows/operations.ts";
 import type { StoreBackup } from "../../flows/ports.ts";
 import { applyPolicy, checkPolicyFile, diffPolicyFile } from "../../flows/policy-file.ts";
+import { showHops } from "../../flows/show-hops.ts";
 import { showMessage } from "../../flows/show-message.ts";
 import { showStatus } from "../../flows/show-status.ts";
 import { jsonBody } from "./json-pieces.ts";
@@ -292,6 +293,7 @@ function addQueueRoutes(operations: Operations, get: AddGet, post: AddPost): voi
       return await runCommand(operations, command, by);
     });
   });
+  get("/v1/queue/hops", async () => await Promise.resolve(showHops(operations)));
   get("/v1/queue/:id", async (request, by) => {
     return await reading(showQuery, request.query, async ({ octets }) => {
       return await showMessage(operations, textOf(request.params, "id"), Number(octets ?? SHOWN_OCTETS), by);

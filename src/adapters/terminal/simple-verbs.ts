@@ -96,6 +96,10 @@ export const listQueue: Runner = async (call, caller, relay) => {
   return report(await relay.get(`/v1/queue${asked}`), call, caller);
 };
 
+export const showHops: Runner = async (call, caller, relay) => {
+  return report(await relay.get("/v1/queue/hops"), call, caller);
+};
+
 export const showMessage: Runner = async (call, caller, relay) => {
   const id = encodeURIComponent(call.operands[0] ?? "");
   return report(await relay.get(`/v1/queue/${id}${query({ octets: call.options.text("octets") })}`), call, caller);

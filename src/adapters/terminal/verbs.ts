@@ -187,6 +187,14 @@ export const VERBS = [
     operands: NONE,
   },
   {
+    name: "queue hops",
+    synopsis: "",
+    summary: "Show the next hops: what waits for each, its breaker, its rate, what it said last.",
+    help: "The breaker of a next hop is closed while it can be used. Once it cannot it is open: nothing is sent for a minute, then for longer, up to an hour. Half-open is the one attempt after that: where it goes well the breaker is closed. A next hop that asks for less (421, 4.7.x, too many) gets half of what it got, and slowly more again. In trouble first, at most 1000.",
+    options: {},
+    operands: NONE,
+  },
+  {
     name: "send",
     synopsis: "--to ADDRESS … [--from ADDRESS] [--cc ADDRESS] [--bcc ADDRESS] [--subject TEXT] [--body TEXT]",
     summary: "Hand in a message.",

@@ -16,7 +16,7 @@ function scene(): Schedule {
   const schedule = new Schedule(100, { windowOf: () => 40, paceOf: () => null, random: new SeededRandom(7) });
   schedule.add(1 as QueueId, "proven", 0, 0, 0, 0);
   const [slot = -1] = started(schedule);
-  schedule.worked(slot);
+  schedule.worked(slot, 0);
   schedule.settle(slot);
   return schedule;
 }

@@ -42,9 +42,13 @@ export class Brake {
     return this.#perMinute;
   }
 
-  /** It asked for less; `retryAfterMs` where it said for how long nothing is to come, else 0. */
-  pull(now: Instant, retryAfterMs: number, random: Random): void {
-    if (now - this.#askedAt >= REACTION_MS) {
+  /**
+   * It asked for less; `retryAfterMs` where it said for how long nothing is to come, else 0. False where that was said already to what was
+   * under way beside this.
+   */
+  pull(now: Instant, retryAfterMs: number, random: Random): boolean {
+    const isNew = now - this.#askedAt >= REACTION_MS;
+    if (isNew) {
       this.#times++;
       this.#perMinute = Math.max(PER_MINUTE_MIN, this.#perMinute / 2);
       const restMs = jittered(REST_MS_MIN * 2 ** Math.min(this.#times - 1, 10), random);
@@ -53,6 +57,7 @@ export class Brake {
       this.#grownAt = now;
     }
     this.#restUntil = Math.max(this.#restUntil, now + Math.min(retryAfterMs, REST_MS_MAX));
+    return isNew;
   }
 
   /** A message went well. Whether the brake still holds anything. */
@@ -78,7 +83,7 @@ export class Brake {
   }
 
   nextAt(now: Instant): Instant {
-    return Math.max(now, this.#restUntil, this.#turnAt - BURST_MS);
+    return Math.max(now, this.#restUntil, Math.ceil(this.#turnAt - BURST_MS));
   }
 
   /** In the words of `PaceKept.heldUpBy`. */

@@ -1,4 +1,5 @@
 import { MINUTE_MS, SECOND_MS, type Instant, type Random } from "../base/time.ts";
+import type { Reply } from "../mail/reply.ts";
 import { Brake } from "./brake.ts";
 import { isPaced, PaceKept, type Pace } from "./pace.ts";
 
@@ -10,6 +11,27 @@ export type Standing = "proven" | "unknown" | "doubtful";
 
 /** Attempts at once to a next hop that was not tried yet; each that goes well opens the window by one. */
 const WINDOW_FIRST = 5;
+
+/** What operators see of a next hop. */
+export interface HopView {
+  readonly key: string;
+  /** `closed`: in use. `open`: in trouble and left alone. `half-open`: one attempt at a time finds out whether the trouble is over. */
+  readonly breaker: "closed" | "open" | "half-open";
+  /** Attempts in a row that failed. */
+  readonly failures: number;
+  /** Items of any state, those that wait their turn, and attempts under way; of these so many are made at once at most. */
+  readonly items: number;
+  readonly waiting: number;
+  readonly active: number;
+  readonly attemptsAtOnce: number;
+  /** The rate to which it was slowed down. */
+  readonly perMinute: number | null;
+  /** What the next attempt waits for: `30 a minute`. */
+  readonly waitsFor: string | null;
+  readonly stoppedUntil: Instant | null;
+  /** What it said when it was in trouble or asked for less last. */
+  readonly lastRefusal: Reply | null;
+}
 
 /** One next hop of the schedule: its line of items, and how many attempts it stands at once. */
 export class Hop {
@@ -42,6 +64,7 @@ export class Hop {
   pace: PaceKept | null = null;
   /** It asked for less; null where it did not, or not lately. */
   brake: Brake | null = null;
+  lastRefusal: Reply | null = null;
   /** Attempts begun in this minute of its own and in the one before. */
   #begun = 0;
   #begunBefore = 0;
@@ -96,10 +119,31 @@ export class Hop {
     this.brake?.begin(now);
   }
 
-  /** It asked for less than it was given. */
-  asksForLess(now: Instant, retryAfterMs: number, random: Random): void {
+  /** It asked for less than it was given. False where that is known. */
+  asksForLess(now: Instant, retryAfterMs: number, random: Random): boolean {
     this.brake ??= new Brake(this.#perMinute(now));
-    this.brake.pull(now, retryAfterMs, random);
+    return this.brake.pull(now, retryAfterMs, random);
+  }
+
+  /** Whether there is something to tell of it though nothing waits. */
+  get isNoted(): boolean {
+    return this.failures > 0 || this.brake !== null || this.active > 0;
+  }
+
+  view(now: Instant): HopView {
+    return {
+      key: this.key,
+      breaker: this.paused ? "open" : this.failures > 0 ? "half-open" : "closed",
+      failures: this.failures,
+      items: this.items,
+      waiting: this.waiting,
+      active: this.active,
+      attemptsAtOnce: this.window,
+      perMinute: this.brake?.perMinute ?? null,
+      waitsFor: this.heldUpBy(now),
+      stoppedUntil: this.stopped ? this.stoppedUntil : null,
+      lastRefusal: this.lastRefusal,
+    };
   }
 
   /** When the next attempt may begin; not after `now` is at once. */

@@ -1,8 +1,9 @@
 import { assert } from "../base/assert.ts";
 import { MINUTE_MS, type Instant, type Random } from "../base/time.ts";
+import type { Brake } from "./brake.ts";
 import type { AttemptShares } from "./attempt-shares.ts";
 import { probeDelayMs } from "./backoff.ts";
-import { Hop, HopLine } from "./hop-line.ts";
+import { Hop, HopLine, type HopView } from "./hop-line.ts";
 import type { Pace, Slice } from "./pace.ts";
 import { SlotHeap } from "./slot-heap.ts";
 
@@ -159,6 +160,24 @@ export class HopRing {
     if (hop.runnable) this.enter(hop);
   }
 
+  /** The hops that have items or are in trouble, bounded: those in trouble first, then by how much waits. */
+  views(now: Instant, limit: number): HopView[] {
+    const views: HopView[] = [];
+    for (const hop of this.#byKey.values()) if (hop.items > 0 || hop.isNoted) views.push(hop.view(now));
+    const rank = (view: HopView): number => ["open", "half-open", "closed"].indexOf(view.breaker);
+    return views.sort((a, b) => rank(a) - rank(b) || b.waiting - a.waiting || b.items - a.items).slice(0, limit);
+  }
+
+  /** How many hops are left alone, or slowed down. */
+  troubles(): { readonly open: number; readonly slowed: number } {
+    let [open, slowed] = [0, 0];
+    for (const hop of this.#byKey.values()) {
+      if (hop.failures > 0) open++;
+      if (hop.brake !== null) slowed++;
+    }
+    return { open, slowed };
+  }
+
   // --- pace -------------------------------------------------------------------------------------------------------------
 
   /** An attempt of the hop begins. */
@@ -167,15 +186,17 @@ export class HopRing {
     if (hop.pace !== null || hop.brake !== null) this.#gate(hop, now);
   }
 
-  /** It asked for less. */
+  /** It asked for less: fewer at once too. */
   asksForLess(hop: Hop, now: Instant, retryAfterMs: number, random: Random): void {
-    hop.asksForLess(now, retryAfterMs, random);
+    if (hop.asksForLess(now, retryAfterMs, random)) hop.window = Math.max(1, hop.window >> 1);
+    hop.isNew = false;
+    hop.successes = 0;
     this.#gate(hop, now);
   }
 
   /** A message went well. */
-  went(hop: Hop, now: Instant): void {
-    if (hop.brake === null || hop.brake.went(now)) return;
+  #went(hop: Hop, brake: Brake, now: Instant): void {
+    if (brake.went(now)) return;
     hop.brake = null;
     this.#gate(hop, now);
   }
@@ -263,11 +284,9 @@ export class HopRing {
     this.repace(now);
   }
 
-  worked(hop: Hop): void {
-    if (hop.failures > 0) {
-      hop.failures = 0;
-      this.endPause(hop);
-    }
+  worked(hop: Hop, now: Instant): void {
+    this.#endTrouble(hop);
+    if (hop.brake !== null) this.#went(hop, hop.brake, now);
     hop.isProven = true;
     this.stepIn(hop);
     if (hop.window >= hop.windowMax) return;
@@ -276,6 +295,12 @@ export class HopRing {
     hop.successes = 0;
     hop.window++;
     if (hop.runnable) this.enter(hop);
+  }
+
+  #endTrouble(hop: Hop): void {
+    if (hop.failures === 0) return;
+    hop.failures = 0;
+    this.endPause(hop);
   }
 
   /** Of an attempt still counted as active. */

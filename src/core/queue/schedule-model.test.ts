@@ -253,7 +253,7 @@ class Run {
       model.end(item, () => model.ready(item));
       return;
     }
-    schedule.worked(slot);
+    schedule.worked(slot, this.now);
     model.pausedUntil.delete(item.key);
     model.failing.delete(item.key);
     model.proven.add(item.key);
@@ -337,13 +337,13 @@ class Run {
     for (let rounds = 0; schedule.messages > 0; rounds++) {
       assert.ok(rounds < 10_000, "something is never delivered");
       for (const { slot } of this.active.splice(0)) {
-        schedule.worked(slot);
+        schedule.worked(slot, this.now);
         schedule.settle(slot);
       }
       const slots = drain(schedule, this.now);
       if (slots.length === 0 && schedule.wakeAt() < Infinity) this.now = Math.max(this.now, schedule.wakeAt());
       for (const slot of slots) {
-        schedule.worked(slot);
+        schedule.worked(slot, this.now);
         schedule.settle(slot);
       }
     }

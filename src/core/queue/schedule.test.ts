@@ -63,7 +63,7 @@ test("a next hop in trouble is probed once at a time, later and later; the other
   assert.ok((gaps.at(-1) ?? 0) >= 0.9 * PROBE_MS_MAX && (gaps.at(-1) ?? 0) <= 1.1 * PROBE_MS_MAX);
   // It works again: the line moves.
   const [probe = -1] = drain(schedule, schedule.wakeAt());
-  schedule.worked(probe);
+  schedule.worked(probe, 0);
   schedule.settle(probe);
   assert.equal(drain(schedule, now + 1e7).length >= 1, true);
 });
@@ -85,7 +85,7 @@ test("a hop that takes fewer connections than the window is not in trouble: the 
       }
     }
     const slot = active.shift() ?? -1;
-    schedule.worked(slot);
+    schedule.worked(slot, 0);
     schedule.settle(slot);
     served++;
     now += 10;
@@ -102,21 +102,21 @@ test("hold(), release(), retry() and remove() reach an item in every state", () 
   assert.equal(schedule.hold(id(1)), true);
   assert.deepEqual(
     schedule
-      .itemsOf(id(1))
+      .itemsOf(id(1), 0)
       .map(({ state }) => state)
       .sort(),
     ["active", "held"],
   );
   schedule.defer(one, 100);
   assert.deepEqual(
-    schedule.itemsOf(id(1)).map(({ state }) => state),
+    schedule.itemsOf(id(1), 0).map(({ state }) => state),
     ["held", "held"],
   );
   assert.deepEqual(drain(schedule, 10_000), []);
   schedule.release(id(1));
   assert.equal(drain(schedule, 10_000).length, 2);
   schedule.remove(id(2));
-  assert.deepEqual(schedule.itemsOf(id(2)), []);
+  assert.deepEqual(schedule.itemsOf(id(2), 0), []);
   schedule.requeue(two);
   assert.equal(schedule.has(id(2)), false);
   assert.equal(schedule.hold(id(3)), false);
@@ -140,7 +140,7 @@ test("retryHops() makes what waits for these next hops ready, whatever they wait
   // The next hop was in trouble: it is probed, and what waits behind the probe goes on with it.
   const [probe = -1] = drain(schedule, 1);
   assert.equal(schedule.idOf(probe), 2);
-  schedule.worked(probe);
+  schedule.worked(probe, 1);
   schedule.settle(probe);
   assert.deepEqual(
     drain(schedule, 1).map((slot) => schedule.idOf(slot)),
@@ -151,7 +151,7 @@ test("retryHops() makes what waits for these next hops ready, whatever they wait
     0,
   );
   assert.deepEqual(
-    [3, 4].map((n) => schedule.itemsOf(id(n))[0]?.state),
+    [3, 4].map((n) => schedule.itemsOf(id(n), 1)[0]?.state),
     ["deferred", "held"],
   );
 });

@@ -1,22 +1,15 @@
 // HOT PATH: add, start and settle of one item together at most 2 µs, O(log n), with a million items deferred.
 import { assert } from "../base/assert.ts";
 import type { Instant, Random } from "../base/time.ts";
-import type { Hop, Standing } from "./hop-line.ts";
+import type { Reply } from "../mail/reply.ts";
+import type { Hop, HopView, Standing } from "./hop-line.ts";
 import { AttemptShares } from "./attempt-shares.ts";
 import { HopRing } from "./hop-ring.ts";
+import type { ItemState, ItemView } from "./item-view.ts";
 import { ItemTable, type Slot } from "./item-table.ts";
 import type { QueueId } from "./message.ts";
-import type { Pace, Slice } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 import { SlotHeap } from "./slot-heap.ts";
-
-export type ItemState = "ready" | "active" | "deferred" | "held";
-
-export interface ItemView {
-  readonly state: ItemState;
-  readonly nextHop: string;
-  /** When it is tried again, at the earliest; null where it is ready, active or held. */
-  readonly dueAt: Instant | null;
-}
 
 export interface ScheduleOptions {
   /** How many attempts may run at once to the next hop of this key. */
@@ -25,6 +18,9 @@ export interface ScheduleOptions {
   readonly paceOf: (key: string) => Pace | null;
   readonly random: Random;
 }
+
+/** Of what a next hop said last. */
+const REFUSAL_CHARACTERS_MAX = 300;
 
 const FREE = 0;
 const READY = 1;
@@ -168,8 +164,8 @@ export class Schedule {
   // --- how an attempt ends ----------------------------------------------------------------------------------------------
 
   /** The next hop of this active item can be used: whatever it said to the message, its trouble is over. */
-  worked(slot: Slot): void {
-    this.#hops.worked(this.#hopOf(slot));
+  worked(slot: Slot, now: Instant): void {
+    this.#hops.worked(this.#hopOf(slot), now);
   }
 
   /**
@@ -204,9 +200,10 @@ export class Schedule {
     this.#hops.asksForLess(this.#hopOf(slot), now, retryAfterMs, this.#random);
   }
 
-  /** The next hop of this active item took what it was given. */
-  went(slot: Slot, now: Instant): void {
-    this.#hops.went(this.#hopOf(slot), now);
+  /** What the next hop of this active item said when it was in trouble, or asked for less. */
+  said(slot: Slot, refusal: Reply | null): void {
+    this.#hopOf(slot).lastRefusal =
+      refusal === null ? null : { ...refusal, text: [refusal.text.join(" ").slice(0, REFUSAL_CHARACTERS_MAX)] };
   }
 
   /** Forgets the trouble of every next hop, and goes by the paces of now. */
@@ -214,13 +211,13 @@ export class Schedule {
     this.#hops.forgive(now);
   }
 
-  /** What began within the last day to next hops with a bound for it, by key; and the same of an earlier run, before anything is added. */
-  days(now: Instant): ReadonlyMap<string, readonly Slice[]> {
-    return this.#hops.days(now);
+  /** The next hops as operators see them, those in trouble first. */
+  hops(now: Instant, limit: number): readonly HopView[] {
+    return this.#hops.views(now, limit);
   }
 
-  takeDays(days: ReadonlyMap<string, readonly Slice[]>): void {
-    this.#hops.takeDays(days);
+  hopsInTrouble(): { readonly open: number; readonly slowed: number } {
+    return this.#hops.troubles();
   }
 
   // --- what an operator does --------------------------------------------------------------------------------------------
@@ -297,10 +294,10 @@ export class Schedule {
   }
 
   /** The items of a message that is in the schedule, removed ones under way excepted. */
-  itemsOf(id: QueueId): ItemView[] {
+  itemsOf(id: QueueId, now: Instant): ItemView[] {
     const views: ItemView[] = [];
     this.#eachOf(id, (slot, state) => {
-      if (state !== REMOVE_WANTED) views.push(this.#view(slot, state));
+      if (state !== REMOVE_WANTED) views.push(this.#view(slot, state, now));
     });
     return views;
   }
@@ -336,12 +333,14 @@ export class Schedule {
     return removed;
   }
 
-  #view(slot: Slot, state: number): ItemView {
+  #view(slot: Slot, state: number, now: Instant): ItemView {
     const hop = this.#hopOf(slot);
-    const nextHop = hop.key;
-    if (state === DEFERRED) return { state: "deferred", nextHop, dueAt: this.#deferred.dueAt(slot) };
-    if (state === READY && hop.stopped) return { state: "deferred", nextHop, dueAt: hop.stoppedUntil };
-    return { state: state === READY ? "ready" : state === HELD ? "held" : "active", nextHop, dueAt: null };
+    const view = { nextHop: hop.key, dueAt: null, waitsFor: null };
+    if (state === DEFERRED) return { ...view, state: "deferred", dueAt: this.#deferred.dueAt(slot) };
+    if (state === READY && hop.stopped) {
+      return { ...view, state: "deferred", dueAt: hop.stoppedUntil, waitsFor: hop.gated ? hop.heldUpBy(now) : null };
+    }
+    return { ...view, state: state === READY ? "ready" : state === HELD ? "held" : "active" };
   }
 
   // --- moving items -----------------------------------------------------------------------------------------------------

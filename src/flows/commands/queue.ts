@@ -168,11 +168,17 @@ function messageRow(entry: QueueEntry): readonly string[] {
     formatInstant(queued.acceptedAt),
     formatCount(queued.sizeOctets),
     String(queued.attempts),
-    entry.dueAt === null ? "" : formatInstant(entry.dueAt),
+    describeDue(entry),
     formatIpAddress(queued.origin.client),
     reversePathOf(entry),
     others.length === 0 ? first : `${first} and ${others.length} more`,
   ];
+}
+
+/** When it is tried at the earliest, and what its turn waits for beside that. */
+function describeDue({ dueAt, waitsFor }: QueueEntry): string {
+  if (dueAt === null) return "";
+  return waitsFor === null ? formatInstant(dueAt) : `${formatInstant(dueAt)}, waits for its turn: ${waitsFor}`;
 }
 
 // --- one message ------------------------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ function describeMessage(entry: QueueEntry): string {
     fact("Originator", reversePathOf(entry)),
     fact("Size", counted(queued.sizeOctets, "octet")),
     fact("Attempts", String(queued.attempts)),
-    fact("Due", entry.dueAt === null ? "-" : formatInstant(entry.dueAt)),
+    fact("Due", describeDue(entry) || "-"),
     fact("Next hop", entry.nextHops.join(", ")),
   ];
   const rows = recipientsOf(entry).map((recipient, i) => [recipient, ...describeOutcome(queued.outcomes[i] ?? null)]);
@@ -243,6 +249,7 @@ export function messageJson(entry: QueueEntry): { readonly [name: string]: Json 
     sizeOctets: queued.sizeOctets,
     attempts: queued.attempts,
     dueAt: entry.dueAt === null ? null : formatInstant(entry.dueAt),
+    waitsFor: entry.waitsFor,
     nextHops: entry.nextHops,
     from: queued.envelope.reversePath === null ? "" : reversePathOf(entry),
     recipients: recipientsOf(entry).map((recipient, i) => outcomeJson(recipient, queued.outcomes[i] ?? null)),

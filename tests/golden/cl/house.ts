@@ -4,6 +4,7 @@ import { formatMailbox, type Mailbox } from "../../../src/core/mail/mailbox.ts";
 import { parseMailbox } from "../../../src/core/mail/path.ts";
 import { ipv4, IPV4_LOOPBACK } from "../../../src/core/mail/ip.ts";
 import { reply } from "../../../src/core/mail/reply.ts";
+import type { HopView } from "../../../src/core/queue/hop-line.ts";
 import type { QueuedMessage, QueueId } from "../../../src/core/queue/message.ts";
 import { MemoryJournal } from "../../../src/adapters/memory/journal.ts";
 import { MemoryUserStore } from "../../../src/adapters/memory/user-store.ts";
@@ -196,7 +197,12 @@ export class FakeQueue implements QueueOperations {
       oldestAt: this.entries[0]?.message.acceptedAt ?? null,
       connectionsOut: 0,
     reportsWithheld: 0,
+      hops: { open: 0, slowed: 0 },
     };
+  }
+
+  hops(): readonly HopView[] {
+    return [];
   }
 
   #act(name: string) {
@@ -245,6 +251,7 @@ export function deferredMessage(id: number, from: string, to: string, local = fa
     state: "deferred",
     nextHops: ["mx:example.net"],
     dueAt: NOW + 1_740_000,
+    waitsFor: null,
     message: {
       id: id as QueueId,
       acceptedAt: NOW - 120_000,
