@@ -152,6 +152,28 @@ export const cases: readonly Case[] = [
     TLS,
   ),
 
+  delivered(
+    "a route demands the key that is there",
+    "pin.plain.test",
+    "mx-own.plain.test",
+    /verified \(pin of the key\)$/,
+  ),
+  deferred("a route demands another key", "pin-wrong.plain.test", "", /^451 4\.7\.5 mx-own\.plain\.test/),
+  delivered("a route demands an authority", "verify.plain.test", "mx-sts.plain.test", /verified \(verify\)$/),
+  deferred("a route demands an authority, and there is none", "verify-own.plain.test", "", /vouches for itself/),
+  deferred(
+    "a route demands TLS that is not offered",
+    "encrypt.plain.test",
+    "",
+    /^451 4\.7\.4 mx-clear\.signed\.test .* offers no TLS/,
+  ),
+  delivered("a route without TLS", "none.plain.test", "mx-own.plain.test", CLEAR),
+  delivered(
+    "a route by smart hosts: the one that is left when the first refuses",
+    "hub.plain.test",
+    "mx-b.signed.test",
+  ),
+
   delivered("whatever certificate where nobody says better", "plain.test", "mx-old.plain.test"),
   delivered(
     "STARTTLS was taken out, and nobody says that it must be there",
@@ -185,6 +207,17 @@ const policies: readonly (readonly [domain: string, mode: string, named: string,
   ["test-stripped", "testing", "mx-taken", "mx-taken"],
   ["sts-web", "enforce", "mx-sts", "mx-old"],
 ];
+/** Domains of plain.test with a route: where their MX leads, and what the route says. */
+const routes: readonly (readonly [domain: string, exchanger: string, rule: (keyDigest: string) => string])[] = [
+  ["pin", "mx-own", (digest) => `TLS(*PIN) TLSPIN('${digest}')`],
+  ["pin-wrong", "mx-own", () => `TLS(*PIN) TLSPIN('${TRUE}')`],
+  ["verify", "mx-sts", () => "TLS(*VERIFY)"],
+  ["verify-own", "mx-own", () => "TLS(*VERIFY)"],
+  ["encrypt", "mx-clear.signed.test.", () => "TLS(*ENCRYPT)"],
+  ["none", "mx-own", () => "TLS(*NONE)"],
+  ["hub", "mx-own", () => "ACTION(*RELAY) RLYHOST(('mx-refuses.signed.test:25' 1) ('mx-b.signed.test:25' *FALLBACK))"],
+];
+
 /** The certificate of the web server does not name its policy's host. */
 const WITHOUT_CERTIFICATE = "sts-web";
 export const WEB_SERVER = "192.0.2.80";
@@ -203,7 +236,8 @@ export async function makePlan(folder: string, authority: TestAuthority): Promis
   const good = await authority.issue("good", ["mx-ta.signed.test", "mx-sts.plain.test", "mx-stray.plain.test"]);
   const secure = policies.filter(([domain]) => domain !== WITHOUT_CERTIFICATE).map(([domain]) => stsHost(domain));
   const web = await authority.issue("web", secure);
-  const byOwnKey = `TLSA 3 1 1 ${await keyDigest(own.file)}`;
+  const ownDigest = await keyDigest(own.file);
+  const byOwnKey = `TLSA 3 1 1 ${ownDigest}`;
   const byOldKey = `TLSA 3 1 1 ${await keyDigest(old.file)}`;
   const byAuthority = `TLSA 2 1 1 ${await keyDigest(authority.file)}`;
   const zones: Zone[] = [
@@ -293,6 +327,7 @@ export async function makePlan(folder: string, authority: TestAuthority): Promis
           `mta-sts.${domain} IN A ${WEB_SERVER}`,
           ...exchangers.map((exchanger, i) => `${domain} IN MX ${i} ${exchanger}`),
         ]),
+        ...routes.map(([domain, exchanger]) => `${domain} IN MX 10 ${exchanger}`),
       ],
     },
     {
@@ -346,6 +381,10 @@ export async function makePlan(folder: string, authority: TestAuthority): Promis
     taken: ["192.0.2.41", TAKEN],
     lost: ["203.0.113.66"],
     config: "limits.connect_timeout_ms = 1500",
+    routes: routes.map(([domain, , rule]) => {
+      const name = domain.toUpperCase();
+      return `ADDSMTPRTE RTE(${name}) RCPDMN('${domain}.plain.test') ${rule(ownDigest)}`;
+    }),
     authority,
     folder,
   };

@@ -43,6 +43,8 @@ export interface WorldPlan {
   readonly lost: readonly string[];
   /** More of the relay's configuration file. */
   readonly config: string;
+  /** Commands that add routes. */
+  readonly routes: readonly string[];
   readonly authority: TestAuthority;
   /** Of the relay. */
   readonly folder: string;
@@ -101,7 +103,7 @@ export class OutsideWorld implements AsyncDisposable {
   async startRelay(): Promise<void> {
     await this.relay?.stop();
     this.relay = null;
-    const { config, authority, folder } = this.#plan;
+    const { config, routes, authority, folder } = this.#plan;
     this.relay = await Relay.start({
       program: join(repository, "bin/relaykeeper.mjs"),
       under: this.network.under("relay"),
@@ -109,7 +111,7 @@ export class OutsideWorld implements AsyncDisposable {
       delivery: { mode: "mx" },
       moreConfig: config,
       moreTables: '[dns]\nservers = ["127.0.0.1"]',
-      policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')"],
+      policy: ["CHGSMTPA ALWRLY(*LIST)", "ADDSMTPLE TYPE(*ACCEPT) INTNETADR('127.0.0.1')", ...routes],
       env: { NODE_EXTRA_CA_CERTS: authority.file },
     });
   }
