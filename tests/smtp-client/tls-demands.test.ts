@@ -281,7 +281,7 @@ describe("TLS as it is demanded", { skip: missing("openssl") }, () => {
   });
 
   for (const maxVersion of ["TLSv1.3", "TLSv1.2"] as const) {
-    test(`${maxVersion}: a session is resumed under the demand it was made for, and under no other`, async () => {
+    test(`${maxVersion}: a session is resumed under the demand it was made for, and under no other`, async (t) => {
       const reused: boolean[] = [];
       // One context, so that tickets of one connection are known to the next.
       const secureContext = createSecureContext({ cert: selfSigned.chain, key: selfSigned.key, maxVersion });
@@ -296,6 +296,7 @@ describe("TLS as it is demanded", { skip: missing("openssl") }, () => {
         await takeMessages(client);
       });
       const sender = transport();
+      t.after(() => end(sender, server));
       const attempts: [TlsDemand, RegExp, boolean][] = [
         [{ kind: "may" }, / not verified \(may\)$/, false],
         [{ kind: "may" }, / not verified \(may\)$/, true],
@@ -314,14 +315,13 @@ describe("TLS as it is demanded", { skip: missing("openssl") }, () => {
         reused,
         attempts.filter(([, expected]) => expected.source !== "^$").map(([, , isReused]) => isReused),
       );
-      await sender.close(1_000);
-      await server.close();
     });
   }
 
-  test("a kept connection serves the demand it was made under, and no other", async () => {
+  test("a kept connection serves the demand it was made under, and no other", async (t) => {
     const server = await serverOf(selfSigned);
     const sender = transport();
+    t.after(() => end(sender, server));
     const demands: TlsDemand[] = [{ kind: "may" }, { kind: "may" }, VERIFY, dane(tlsa(3, 1, 1, selfSigned))];
     const said: string[] = [];
     for (const tls of demands) said.push(words(await sender.send(hop(server.port, { tls }), mail("x\r\n"))).join(" "));
@@ -330,10 +330,13 @@ describe("TLS as it is demanded", { skip: missing("openssl") }, () => {
       ["250 Taken secretly", "250 Taken secretly", "ROUTE 451 4.7.5 mx.", "250 Taken secretly"],
     );
     assert.equal(server.clients.length, 3);
-    await sender.close(1_000);
-    await server.close();
   });
 });
+
+async function end(sender: ReturnType<typeof transport>, server: ScriptedServer): Promise<void> {
+  await sender.close(1_000);
+  await server.close();
+}
 
 function hex({ octets }: TlsaRecord): string {
   return Buffer.from(octets).toString("hex");
