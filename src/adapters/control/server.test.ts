@@ -59,6 +59,8 @@ const house = {
     captured: 7,
     oldestAt: Date.UTC(2026, 10, 24),
     connectionsOut: 0,
+    reportsWithheld: 0,
+    hops: { open: 0, slowed: 0 },
   }),
 };
 
