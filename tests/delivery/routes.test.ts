@@ -1,7 +1,7 @@
 /** Routes of the policy, from the queue to what the transport is asked to do. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { HOUR_MS } from "../../src/core/base/time.ts";
+import { HOUR_MS, MINUTE_MS } from "../../src/core/base/time.ts";
 import type { Entry, EntryValue } from "../../src/core/policy/policy.ts";
 import { parseRoute, type RouteTexts } from "../../src/core/policy/route-fields.ts";
 import { RouteTable } from "../../src/core/policy/route-table.ts";
@@ -275,4 +275,29 @@ test("a sender, a client and a report of our own find their routes", async () =>
     "CLIENT/relay <sender@inside.example> nobody@far.example",
     "REPORTS/relay <> sender@inside.example",
   ]);
+});
+
+test("RATEMIN paces a burst: never more in any minute, nothing is refused, others do not wait", async () => {
+  const house = await started();
+  route(house, { SLOW: { RCPDMN: ["paced.example"], RATEMIN: ["30"] } });
+  const times: number[] = [];
+  house.transport.answer = (recipient) => {
+    if (recipient.endsWith("@paced.example")) times.push(house.clock.now());
+    return OK;
+  };
+  for (let n = 0; n < 100; n++) await house.accept([`u${n}@paced.example`]);
+  await house.accept(["u@free.example"]);
+  await house.settle();
+  assert.equal(times.length, 30);
+  assert.ok(house.transport.sent.some(({ key }) => key === "mx:free.example"));
+  const waiting = await house.deliverer.list({ states: ["deferred"] }, 1_000);
+  assert.equal(waiting.length, 70);
+  assert.ok(waiting.every(({ waitsFor }) => waitsFor === "30 a minute"));
+  assert.equal(house.deliverer.hops(10).find(({ key }) => key.startsWith("SLOW/"))?.waitsFor, "30 a minute");
+  await house.pass(5 * MINUTE_MS, 1_000);
+  assert.equal((await house.spool.counts()).queued, 0);
+  for (const from of times) {
+    assert.ok(times.filter((at) => at >= from && at < from + MINUTE_MS).length <= 30);
+  }
+  assert.equal(times.length, 100);
 });

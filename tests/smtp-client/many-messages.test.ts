@@ -155,3 +155,33 @@ test("of connections that rest, over all next hops, so many are kept: the one th
   await sender.close(1_000);
   await server.close();
 });
+
+test("a route's pace bounds the connections at once and the messages over each", async () => {
+  let open = 0;
+  let most = 0;
+  const each: number[] = [];
+  const server = await ScriptedServer.start(async (client, connection) => {
+    most = Math.max(most, ++open);
+    await greet(client);
+    for (;;) {
+      const line = await client.line();
+      if (line === "" || line === "QUIT") break;
+      each[connection - 1] = (each[connection - 1] ?? 0) + 1;
+      await client.expect("RCPT", "250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n");
+      await client.expect("DATA", "354 Go\r\n");
+      await client.data();
+      client.send("250 2.0.0 Taken\r\n");
+    }
+    open--;
+    client.end();
+  });
+  const sender = transport();
+  const paced = { ...hop(server.port), pace: { ...hop(server.port).pace, connections: 1, messagesPerConnection: 3 } };
+  const results = await Promise.all(Array.from({ length: 10 }, (_, n) => sender.send(paced, mail(`message ${n}\r\n`))));
+  assert.ok(results.every(({ replies }) => replies[0]?.code === 250));
+  assert.deepEqual(each, [3, 3, 3, 1]);
+  // The one before takes its leave while the next one comes.
+  assert.ok(most <= 2, `${most} connections at once`);
+  await sender.close(1_000);
+  await server.close();
+});

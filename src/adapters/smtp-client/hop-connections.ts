@@ -67,6 +67,7 @@ export class HopConnections {
   /** How many at once the next hop stands, as far as we know. */
   #most: number;
   #crowdedUntil = 0;
+  #pace: NextHop["pace"] | null = null;
   /** Who waited first when it was last looked at. */
   #seenWaiting: Sending | null = null;
   #timer: Timer | null = null;
@@ -82,12 +83,28 @@ export class HopConnections {
     this.#most = options.limits.connectionsPerNextHop;
   }
 
+  /** Connections at once, and messages over each, as the route says or else the limits do. */
+  get #connectionsMax(): number {
+    return this.#pace?.connections ?? this.#options.limits.connectionsPerNextHop;
+  }
+
+  get #messagesMax(): number {
+    return this.#pace?.messagesPerConnection ?? this.#options.limits.messagesPerConnection;
+  }
+
+  /** The route says another pace; what is open stays. */
+  #goBy(pace: NextHop["pace"]): void {
+    this.#pace = pace;
+    this.#most = this.#connectionsMax;
+  }
+
   /** Connections open now. */
   get open(): number {
     return this.#open.size;
   }
 
   send(sending: Sending): void {
+    if (sending.hop.pace !== this.#pace) this.#goBy(sending.hop.pace);
     const kept = this.#idle.pop();
     if (kept !== undefined) {
       this.#resting.delete(kept);
@@ -210,7 +227,7 @@ export class HopConnections {
       this.#timer = null;
       const [first] = this.#waiting;
       if (first === undefined || this.#closing) return;
-      if (this.#options.sweep.isPast(this.#crowdedUntil)) this.#most = this.#options.limits.connectionsPerNextHop;
+      if (this.#options.sweep.isPast(this.#crowdedUntil)) this.#most = this.#connectionsMax;
       if (first === this.#seenWaiting && this.#open.size + this.#opening < this.#most) {
         this.#waiting.shift();
         void this.#connect(first);
@@ -240,7 +257,7 @@ export class HopConnections {
     const [sending] = this.#waiting;
     const { connection, offers } = open;
     if (sending === undefined || !offers.pipelining) return null;
-    if (connection.messages >= this.#options.limits.messagesPerConnection) return null;
+    if (connection.messages >= this.#messagesMax) return null;
     const smtpUtf8 = needsSmtpUtf8(sending.message);
     if (refusalOf(sending.message, offers, smtpUtf8, connection.name) !== null) return null;
     this.#waiting.shift();
@@ -274,7 +291,7 @@ export class HopConnections {
   #next(open: OpenConnection): void {
     const { connection } = open;
     if (!connection.isOpen) return;
-    const isWorn = connection.messages >= this.#options.limits.messagesPerConnection;
+    const isWorn = connection.messages >= this.#messagesMax;
     const sending = isWorn ? undefined : this.#waiting.shift();
     if (sending !== undefined) this.#start(open, sending);
     else if (isWorn || this.#closing) connection.quit();
