@@ -59,6 +59,8 @@ const RUNNERS: Readonly<Record<ClientVerb, () => Promise<Runner>>> = {
   "oauth show": oauth((verbs) => verbs.showAccount),
   "oauth login": oauth((verbs) => verbs.logIn),
   "oauth check": oauth((verbs) => verbs.checkAccount),
+  "route list": async () => (await import("./adapters/terminal/route-verbs.ts")).listRoutes,
+  "route test": async () => (await import("./adapters/terminal/route-verbs.ts")).testRoute,
   "route check": async () => (await import("./adapters/terminal/route-verbs.ts")).checkRoute,
   "oauth secret": oauth((verbs) => verbs.renewSecret),
   "oauth remove": oauth((verbs) => verbs.removeAccount),

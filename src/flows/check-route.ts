@@ -6,7 +6,8 @@ import { describeReply, type Reply } from "../core/mail/reply.ts";
 import { adviceOn, type Advice } from "../core/queue/advice.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
 import { formatHostPort } from "../core/mail/host-port.ts";
-import type { Found } from "./find-next-hop.ts";
+import type { CommandResult } from "./operate.ts";
+import { testRoute, type RouteWays, type TestWords } from "./test-route.ts";
 import type { Clock, NextHop, ProbeStep, RouteProber } from "./ports.ts";
 
 export interface RouteQuestion {
@@ -35,7 +36,7 @@ export interface RouteCheckerOptions {
   readonly hostname: Domain;
   readonly clock: Clock;
   /** The keys of the ways of a message, and where one leads now. */
-  readonly ways: { keysOf(message: QueuedMessage): readonly string[]; find(key: string): Promise<Found> };
+  readonly ways: RouteWays;
   readonly prober: RouteProber;
 }
 
@@ -45,6 +46,10 @@ export class RouteChecker {
 
   constructor(options: RouteCheckerOptions) {
     this.#options = options;
+  }
+
+  test(words: TestWords): Promise<CommandResult> {
+    return testRoute(this.#options.ways, this.#options.clock.now(), words);
   }
 
   async check(question: RouteQuestion): Promise<RouteCheck> {

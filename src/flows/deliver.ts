@@ -232,6 +232,8 @@ export class Deliverer implements QueueOperations {
   get ways(): RouteCheckerOptions["ways"] {
     return {
       keysOf: (message) => this.#routing.keysOf(message),
+      matchesOf: (message) => this.#routing.matchesFor(message),
+      isCapturing: this.#options.delivery.mode === "capture",
       find: (key) => this.#nextHops.find(parseRouteKey(key)),
     };
   }

@@ -25,6 +25,8 @@ import type {
 import type { MemoryContent } from "../core/mail/content.ts";
 import type { HopView } from "../core/queue/hop-line.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
+import type { CommandResult } from "./operate.ts";
+import type { TestWords } from "./test-route.ts";
 import type { RouteCheck, RouteQuestion } from "./check-route.ts";
 import type { OAuthOperations } from "./oauth-operations.ts";
 import type { ListenerState, SessionState } from "./listener-state.ts";
@@ -246,6 +248,8 @@ export interface ServerOperations {
 export interface RouteOperations {
   /** Walks the way of mail as a delivery would, and sends nothing. */
   check(question: RouteQuestion): Promise<RouteCheck>;
+  /** The way that mail would take, without asking anybody but DNS. */
+  test(words: TestWords): Promise<CommandResult>;
 }
 
 export interface Operations {

@@ -95,6 +95,16 @@ export class Routing {
     return message.envelope.recipients.flatMap(({ forwardPath }) => this.#chosen(message, forwardPath.host) ?? []);
   }
 
+  /** All routes that match the first recipient, the most specific first. */
+  matchesFor(message: QueuedMessage): readonly RouteEntry[] {
+    this.refresh();
+    const recipient = message.envelope.recipients[0]?.forwardPath.host;
+    const { envelope, origin } = message;
+    if (recipient === undefined) return [];
+    const question = { recipient, sender: envelope.reversePath, client: origin.client };
+    return [...this.#routes.matches(question, this.#now())];
+  }
+
   #chosen({ envelope, origin }: QueuedMessage, recipient: MailboxHost): RouteEntry | null {
     // A report of our own has no client.
     const client = origin.protocol === "report" ? null : origin.client;

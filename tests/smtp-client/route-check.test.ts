@@ -13,6 +13,8 @@ import type { NextHop } from "../../src/flows/ports.ts";
 import { type Client, ScriptedServer } from "./scripted-server.ts";
 import { hop, mailbox, serverAt, VERIFY } from "./sending.ts";
 
+const NO_ROUTES = { matchesOf: () => [], isCapturing: false };
+
 const clock = new WallClock();
 const good = makeSelfSigned("mx.example", clock.now() - DAY_MS, clock.now() + DAY_MS);
 
@@ -51,7 +53,7 @@ function checker(found: NextHop): RouteChecker {
     tlsResults: NO_TLS_RESULTS,
     ca: good.certificate,
   });
-  const ways = { keysOf: () => [found.key], find: async () => ({ kind: "hop", hop: found }) as const };
+  const ways = { ...NO_ROUTES, keysOf: () => [found.key], find: async () => ({ kind: "hop", hop: found }) as const };
   return new RouteChecker({ hostname: "relay.example" as Domain, clock, ways, prober });
 }
 
@@ -143,7 +145,11 @@ test("a name that leads nowhere is where the walk ends", async () => {
     enhanced: "4.4.3",
     text: ["The name mx.example cannot be looked up now: nobody answered"],
   };
-  const ways = { keysOf: () => ["mx:example.net"], find: async () => ({ kind: "trouble", reply: refusal }) as const };
+  const ways = {
+    ...NO_ROUTES,
+    keysOf: () => ["mx:example.net"],
+    find: async () => ({ kind: "trouble", reply: refusal }) as const,
+  };
   const prober = { probe: async () => assert.fail("nothing is walked to") };
   const check = await new RouteChecker({ hostname: "relay.example" as Domain, clock, ways, prober }).check({
     key: null,

@@ -290,6 +290,25 @@ export const VERBS = [
     operands: { min: 1, max: 1 },
   },
   {
+    name: "route list",
+    synopsis: "",
+    summary: "Show every route: which mail it is for, where that goes, its use.",
+    options: {},
+    operands: { min: 0, max: 0 },
+  },
+  {
+    name: "route test",
+    synopsis: "--to ADDRESS [--from ADDRESS] [--client IP]",
+    summary: "Say which route mail would take, why, and where that leads now.",
+    options: {
+      to: { value: "ADDRESS", help: "Whom the mail is for. Names are looked up; nothing is connected to." },
+      from: { value: "ADDRESS", help: "Its reverse-path; without it, the null one of reports." },
+      client: { value: "IP", help: "Where it came from; without it, this machine." },
+    },
+    operands: { min: 0, max: 0 },
+    examples: ["relaykeeper route test --from erp@example.com --to user@partner.example --client 10.20.1.1"],
+  },
+  {
     name: "route check",
     synopsis: "ROUTE | --to ADDRESS [--from ADDRESS]",
     summary: "Walk to a next hop as mail would, step by step, and send nothing; say what a refusal means.",

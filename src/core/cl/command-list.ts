@@ -8,6 +8,7 @@ import { ADDSMTPLE, CHGSMTPLE, RMVSMTPLE, WRKSMTPLE } from "./commands/list-entr
 import { HLDSMTPEMM, RLSSMTPEMM, RMVSMTPEMM, RTYSMTPEMM, WRKSMTPEMM } from "./commands/queue.ts";
 import { SNDDST, SNDSMTPEMM } from "./commands/send.ts";
 import { ADDSMTPRTE, CHGSMTPRTE, RMVSMTPRTE, WRKSMTPRTE } from "./commands/routes.ts";
+import { TSTSMTPRTE } from "./commands/test-route.ts";
 import { ENDTCPSVR, STRTCPSVR, WRKACTJOB } from "./commands/server.ts";
 import type { CommandDefinition } from "./definition.ts";
 
@@ -21,6 +22,7 @@ export const COMMANDS = [
   CHGSMTPRTE,
   RMVSMTPRTE,
   WRKSMTPRTE,
+  TSTSMTPRTE,
   CHKSMTPRTE,
   CHGSMTPA,
   DSPSMTPA,

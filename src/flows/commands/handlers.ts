@@ -1,6 +1,7 @@
 import type { Handler } from "./answer.ts";
 import { changeAttributes, displayAttributes } from "./attributes.ts";
 import { checkRouteCommand } from "./check-route.ts";
+import { testRouteCommand } from "./test-route.ts";
 import { displayMember, displayMessageDescription } from "./display.ts";
 import { displayChanges, exportPolicyText, undoChange } from "./history.ts";
 import { displayDecision, displayJournal } from "./journal.ts";
@@ -20,6 +21,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   CHGSMTPRTE: changeRoute,
   RMVSMTPRTE: removeRoute,
   WRKSMTPRTE: workWithRoutes,
+  TSTSMTPRTE: testRouteCommand,
   CHKSMTPRTE: checkRouteCommand,
   CHGSMTPA: changeAttributes,
   DSPSMTPA: displayAttributes,

@@ -193,7 +193,7 @@ function cellsOf(row: JournalRow): Cells {
         what: `${formatQueueId(row.queueId)} ${row.outcome.kind}`,
         from: formatPath(row.reversePath),
         to: formatPath(row.recipient),
-        detail: `${row.outcome.server === "" ? row.outcome.nextHop : row.outcome.server}: ${describeReply(row.outcome.reply)}`,
+        detail: `${row.outcome.route === undefined ? "" : `by ${row.outcome.route}, `}${row.outcome.server === "" ? row.outcome.nextHop : row.outcome.server}: ${describeReply(row.outcome.reply)}`,
         ...(advice === null ? {} : { advice: describeAdvice(advice) }),
       };
     }
@@ -254,6 +254,7 @@ export function rowJson(row: JournalRow): { readonly [name: string]: Json } {
         recipient: row.recipient,
         outcome: outcome.kind,
         nextHop: outcome.nextHop,
+        route: outcome.route ?? null,
         server: outcome.server,
         tls: outcome.tls,
         reply: describeReply(outcome.reply),

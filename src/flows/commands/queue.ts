@@ -263,6 +263,7 @@ function outcomeJson(recipient: string, outcome: Outcome | null): Json {
     outcome: outcome.kind,
     at: formatInstant(outcome.at),
     nextHop: outcome.nextHop,
+    route: outcome.route ?? null,
     server: outcome.server,
     tls: outcome.tls,
     reply: describeReply(outcome.reply),

@@ -51,7 +51,10 @@ export class TestHouse {
       users: new MemoryUserStore(),
       dkim: noKeys,
       oauth: noAccounts,
-      routes: { check: async () => assert.fail("no golden test walks to a next hop") },
+      routes: {
+        check: async () => assert.fail("no golden test walks to a next hop"),
+        test: async () => assert.fail("no golden test asks for a way"),
+      },
       cryptography: fakeCryptography,
       server: {
         status: () => this.#status(),

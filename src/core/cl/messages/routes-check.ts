@@ -1,5 +1,16 @@
 /** Messages of route check (SMR089n). */
 export const ROUTE_CHECK = {
+  SMR0893: {
+    severity: 0,
+    text: "Mail would go by &1.",
+    cause: "The route that counts is the most specific one that matches; nothing was connected to.",
+  },
+  SMR0894: {
+    severity: 40,
+    text: "Mail would go by &1, and that leads nowhere now: &2",
+    cause: "The way was found, and no server at its end.",
+    recovery: "Look at the name, the route or the account that the reply names.",
+  },
   SMR0895: {
     severity: 0,
     text: "Route &1 works up to where mail would be sent.",
