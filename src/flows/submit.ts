@@ -40,6 +40,7 @@ const OWN_HOPS_MAX = 3;
 const TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Too many recipients");
 const TOO_LARGE = reply(552, "5.3.4", "The message is larger than MAXEMMSIZE allows");
 const LOOP = reply(554, "5.4.6", "The message has been here before: a mail loop");
+const HEADER_TOO_LONG = reply(554, "5.6.0", "The header is too long to be looked through for Bcc");
 const NO_ROOM = reply(452, "4.3.1", "No room for the message now; try again later");
 const NOT_STORED = reply(451, "4.3.0", "The message could not be stored; try again later");
 
@@ -135,6 +136,7 @@ export class Submitter implements SubmitOperations {
     if (made === "full") return NO_ROOM;
     if (made === "broken" || made === "busy") return NOT_STORED;
     if (made === "loop") return LOOP;
+    if (made === "header-too-long") return HEADER_TOO_LONG;
     const { content, tlsOptional } = made;
     const message: AcceptedMessage = {
       id,
@@ -166,7 +168,7 @@ export class Submitter implements SubmitOperations {
     id: QueueId,
     recipients: readonly Recipient[],
     now: number,
-  ): Promise<{ readonly content: Content; readonly tlsOptional: boolean } | SpoolFault | "loop"> {
+  ): Promise<{ readonly content: Content; readonly tlsOptional: boolean } | SpoolFault | "loop" | "header-too-long"> {
     const { hostname, limits } = this.#options;
     const text = withCrlf(joined(given.content.chunks, given.content.sizeOctets));
     const scan = scanHeader([text.octets], hostname);
@@ -186,6 +188,7 @@ export class Submitter implements SubmitOperations {
     const messageId = `<${queueId}@${hostname}>`;
     const { reversePath } = given.envelope;
     const mended = this.#mended(text.octets, { reversePath, date: formatMailDate(now), messageId });
+    if (mended === "header-too-long") return mended;
     const body = text.octets.subarray(mended?.replaces ?? 0);
     const front = new TextEncoder().encode(received);
     const chunks = [front, mended?.octets ?? NOTHING, body].filter((chunk) => chunk.length > 0);
@@ -199,11 +202,11 @@ export class Submitter implements SubmitOperations {
   }
 
   /** What a mail program forgot; null where it forgot nothing. */
-  #mended(octets: Uint8Array, mending: Mending): EditedHeader | null {
+  #mended(octets: Uint8Array, mending: Mending): EditedHeader | "header-too-long" | null {
     const reader = new HeadReader(this.#options.limits.editedHeaderOctets);
     reader.push(octets);
     const head = reader.end();
-    return head === null ? null : editHeader(head, { author: null, mending });
+    return head === null ? "header-too-long" : editHeader(head, { author: null, mending });
   }
 
   async #write(chunks: readonly Uint8Array[], dotLines: boolean): Promise<Content | SpoolFault> {

@@ -184,7 +184,9 @@ test("the unit says what docs/security.md promises", () => {
 });
 
 test("the unit lets the program read what it reads of the system", () => {
-  const text = readFileSync(join(repository, "src/relaykeeper.ts"), "utf8");
+  const text = ["relaykeeper.ts", "outbound.ts"]
+    .map((name) => readFileSync(join(repository, "src", name), "utf8"))
+    .join("\n");
   const files = [...text.matchAll(/"(\/etc\/[^"]+)"/g)].map(([, file]) => file);
   assert.ok(files.includes("/etc/hosts"), "they stand in the composition root");
   for (const file of files) assert.match(unit.get("ExecStart")?.[0] ?? "", new RegExp(` --allow-fs-read=${file} `));
