@@ -160,11 +160,10 @@ export class Routing {
   }
 
   #rulesOf(policy: DeliveryPolicy | null): RoutingRules {
-    const router = policy?.attributes.MAILROUTER ?? null;
-    const parsed = router === null ? null : parseHostPort(router);
     return {
       ...this.#configuration,
-      mailRouter: parsed?.ok ? parsed.value : null,
+      mailRouter: hostOf(policy?.attributes.MAILROUTER ?? null),
+      hub: hostOf(policy?.attributes.FWDHUBSVR ?? null),
       firewall: policy?.attributes.FIREWALL === "*YES",
       isLocal: (domain) => policy?.isLocal(domain, null) ?? false,
       isNear: (domain) => policy?.isNear(domain) ?? false,
@@ -178,6 +177,11 @@ function released(message: QueuedMessage, chosen: ChosenRoute): ChosenRoute {
   return message.released === true && chosen.action.kind === "hold"
     ? { ...chosen, action: { kind: "default" } }
     : chosen;
+}
+
+function hostOf(text: string | null): HostPort | null {
+  const parsed = text === null ? null : parseHostPort(text);
+  return parsed?.ok ? parsed.value : null;
 }
 
 function planOf(attributes: Attributes): RetryPlan {

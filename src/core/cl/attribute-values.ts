@@ -45,7 +45,8 @@ function readAttribute(args: Arguments, name: AttributeName): Result<Attributes[
     case "ALIASDMN":
       return readDomains(args, name);
     case "MAILROUTER":
-      return readRouter(args);
+    case "FWDHUBSVR":
+      return readRouter(args, name);
     case "ARCDMN": {
       const value = args.value(name);
       return !value || value.special ? ok(null) : readDomain(value.text, name, value.at);
@@ -76,15 +77,15 @@ function readDomains(args: Arguments, name: AttributeName): Result<readonly Doma
 }
 
 /** `host`, `host:port`, `192.0.2.1:587`, `[2001:db8::1]:25`. */
-function readRouter(args: Arguments): Result<string | null, readonly Diagnostic[]> {
-  const value = args.value("MAILROUTER");
+function readRouter(args: Arguments, name: "MAILROUTER" | "FWDHUBSVR"): Result<string | null, readonly Diagnostic[]> {
+  const value = args.value(name);
   if (!value || value.special) return ok(null);
-  const fault = err([{ id: "SMR0202" as const, with: [value.text, "MAILROUTER"], at: value.at }]);
+  const fault = err([{ id: "SMR0202" as const, with: [value.text, name], at: value.at }]);
   const match = /^(\[[^\]]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(value.text);
   if (!match) return fault;
-  const [, name = "", port] = match;
+  const [, named = "", port] = match;
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return fault;
-  const host = readRouterHost(name);
+  const host = readRouterHost(named);
   return host === null ? fault : ok(port === undefined ? host : `${host}:${Number(port)}`);
 }
 

@@ -132,6 +132,7 @@ const attributes: fc.Arbitrary<Attributes> = fc.record(
         fc.constant("192.0.2.1"),
       ),
     ),
+    FWDHUBSVR: fc.option(name),
     FIREWALL: yesNo,
     RTYMIN: level(99),
     RTYHOUR: level(99),

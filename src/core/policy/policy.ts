@@ -79,6 +79,8 @@ export interface Attributes {
   readonly VFYFROMUSR: "*NONE" | "*ALL" | "*LIST";
   /** Smart host `host` or `host:port`; null is *NONE, then the configuration file decides. */
   readonly MAILROUTER: string | null;
+  /** Forwarding hub `host` or `host:port`: all mail that is not local goes there, before MAILROUTER and whatever FIREWALL says; null is *NONE. */
+  readonly FWDHUBSVR: string | null;
   /** *YES: mail for near domains goes by MX, all other mail to MAILROUTER. */
   readonly FIREWALL: "*NO" | "*YES";
   readonly RTYMIN: RetryLevel;
@@ -112,6 +114,7 @@ export const DEFAULT_ATTRIBUTES: Attributes = {
   ALWBARELF: "*NO",
   VFYFROMUSR: "*NONE",
   MAILROUTER: null,
+  FWDHUBSVR: null,
   FIREWALL: "*NO",
   RTYMIN: { attempts: 3, interval: 30 },
   RTYHOUR: { attempts: 21, interval: 1 },

@@ -126,6 +126,7 @@ function decodeAttributes(json: unknown): Partial<Attributes> {
 function isAttributeValue(name: string, value: unknown): boolean {
   switch (name) {
     case "MAILROUTER":
+    case "FWDHUBSVR":
       return value === null || typeof value === "string";
     case "ARCDMN":
       return value === null || (typeof value === "string" && isDomain(value));

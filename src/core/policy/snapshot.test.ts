@@ -179,6 +179,6 @@ suite("encodeSnapshot() and decodeSnapshot()", () => {
     // Where this fails blocks, pages or index are laid out anew: FORMAT has to be the next number, and the sum below another.
     let sum = 0;
     for (const octet of joined(grown(new Chance(5), 500, 100).policy)) sum = (Math.imul(sum, 31) + octet) >>> 0;
-    assert.equal(sum, 3_573_637_537);
+    assert.equal(sum, 3_567_014_020);
   });
 });

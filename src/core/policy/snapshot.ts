@@ -9,7 +9,7 @@ import { allStrings, entryAt, PAGE_ENTRIES, ROW_WORDS, slotAt, type EntryPage } 
 import { EntryTable } from "./entry-table.ts";
 import { NetworkSet } from "./network-set.ts";
 import { NetworkTree } from "./network-tree.ts";
-import type { Attributes, Entry, EntryId, PolicyChange } from "./policy.ts";
+import { DEFAULT_ATTRIBUTES, type Entry, type EntryId, type PolicyChange } from "./policy.ts";
 import { decodePolicyChange, decodeValue, encodePolicyChange, encodeValue, type EncodedValue } from "./record-json.ts";
 
 /** The layout of octets and index. Another number is another layout, which is ignored; whoever changes blocks or pages raises it. */
@@ -148,7 +148,7 @@ export function decodeSnapshot(octets: Uint8Array<ArrayBuffer>, settings: Policy
     settings,
     version: index.version,
     nextId: index.nextId,
-    attributes: attributes.value.attributes as Attributes,
+    attributes: { ...DEFAULT_ATTRIBUTES, ...attributes.value.attributes },
     table,
     ...sets,
     ...namesOf(pages),

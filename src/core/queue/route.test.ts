@@ -20,6 +20,7 @@ import {
 
 const SMARTHOST = { host: "smart.example", port: 587 };
 const ROUTER = { host: "router.example", port: 25 };
+const HUB = { host: "hub.example", port: 25 };
 const LOCAL = { host: "192.0.2.25", port: 2525 };
 
 function ip(text: string): IpAddress {
@@ -34,6 +35,7 @@ function rules(given: Partial<RoutingRules>): RoutingRules {
     smarthost: null,
     local: null,
     mailRouter: null,
+    hub: null,
     firewall: false,
     isLocal: (domain) => domain === "inside.example",
     isNear: (domain) => domain === "near.example",
@@ -66,6 +68,9 @@ test("routeOf() finds the way of a recipient", () => {
     [{ mailRouter: ROUTER }, "near.example", "smarthost:router.example:25"],
     [{ mailRouter: ROUTER, firewall: true }, "near.example", "mx:near.example"],
     [{ mailRouter: ROUTER, firewall: true }, "far.example", "smarthost:router.example:25"],
+    [{ hub: HUB, mailRouter: ROUTER }, "far.example", "smarthost:hub.example:25"],
+    [{ hub: HUB, mailRouter: ROUTER, firewall: true }, "near.example", "smarthost:hub.example:25"],
+    [{ hub: HUB, local: LOCAL }, "inside.example", "local:192.0.2.25:2525"],
     [{ mode: "capture", local: LOCAL, mailRouter: ROUTER }, "inside.example", "capture"],
   ];
   for (const [given, name, key] of cases) {

@@ -18,6 +18,8 @@ export interface RoutingRules {
   readonly local: HostPort | null;
   /** MAILROUTER: goes before `smarthost`, and makes mode `mx` send through it. */
   readonly mailRouter: HostPort | null;
+  /** FWDHUBSVR: goes before `mailRouter`, for near domains too. */
+  readonly hub: HostPort | null;
   /** FIREWALL(*YES): mail for near domains goes by MX all the same. */
   readonly firewall: boolean;
   isLocal(domain: Domain): boolean;
@@ -53,7 +55,7 @@ export interface ChosenRoute {
 /**
  * Where mail for `host` goes next. Pure: names are not looked up. Everything is captured in mode `capture`. Then comes the route that was
  * chosen for it; but one for every recipient leaves mail for local domains to their own next hop. Without a route local domains have their
- * own next hop where one is configured; then comes the smart host, save for near domains behind a firewall; then MX.
+ * own next hop where one is configured; then comes the hub for all others; then the smart host, save for near domains behind a firewall; then MX.
  */
 export function routeOf(host: MailboxHost, rules: RoutingRules, chosen: ChosenRoute | null = null): Route {
   if (rules.mode === "capture") return routeBy(null, { kind: "capture" });
@@ -82,6 +84,7 @@ export function routeOf(host: MailboxHost, rules: RoutingRules, chosen: ChosenRo
 /** Without a route of the policy. */
 function wayOf(host: MailboxHost, ours: boolean, rules: RoutingRules): Way {
   if (rules.local && ours) return toHost("local", rules.local);
+  if (rules.hub) return toHost("smarthost", rules.hub);
   const smarthost = rules.mailRouter ?? (rules.mode === "smarthost" ? rules.smarthost : null);
   const direct = rules.firewall && host.kind === "domain" && rules.isNear(host.domain);
   if (smarthost && !direct) return toHost("smarthost", smarthost);

@@ -61,7 +61,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   POPWDW: "There is no POP server: use ALWAUTH(*RELAY), so that roaming users authenticate.",
   VFYID: "The name in EHLO proves nothing: use *ACCEPT entries or ALWAUTH(*LCLRLY).",
   VFYMSFMSG: "Mail of programs is judged as that of client 127.0.0.1: use the lists.",
-  FWDHUBSVR: "Use MAILROUTER.",
   FTRACN: "Content is not filtered here: filter at the next hop.",
   COLDSTART: "Use RMVSMTPEMM to clear the queue.",
   DIRTYPE: NO_DIRECTORY,
@@ -164,6 +163,17 @@ export const CHGSMTPA: CommandDefinition = {
         choices: choiceList({ "*NONE": "The configuration file decides" }),
       },
       "Smart host that mail is delivered through: smtp.example.net:587.",
+    ),
+    attribute(
+      "FWDHUBSVR",
+      "Forwarding mail hub",
+      {
+        kind: "text",
+        what: "Host, with :port",
+        lengthMax: 262,
+        choices: choiceList({ "*NONE": "MAILROUTER and FIREWALL decide" }),
+      },
+      "Host that all mail goes to which is not local, near or far: before MAILROUTER.",
     ),
     attribute(
       "FIREWALL",
