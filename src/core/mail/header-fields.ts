@@ -80,6 +80,13 @@ export class HeaderReader {
 
 /** One character an octet. */
 export function latin1(octets: Uint8Array): string {
+  // Most headers are ASCII, of which UTF-8 makes one character an octet, and fast.
+  try {
+    const ascii = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
+    if (ascii.length === octets.length) return ascii;
+  } catch {
+    // No UTF-8 either.
+  }
   let text = "";
   for (let at = 0; at < octets.length; at += 8_192) text += String.fromCharCode(...octets.subarray(at, at + 8_192));
   return text;
