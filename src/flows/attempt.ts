@@ -28,6 +28,7 @@ export interface Attempt {
   readonly success: "passed-on" | "relayed" | "delivered";
 }
 
+const NO_FIELDS = new Uint8Array(0);
 const CAPTURED: Reply = reply(250, "2.0.0", "Kept in the capture box");
 
 /** What an attempt goes by. */
@@ -73,7 +74,8 @@ export async function attempt(
   const drafted = rewriter.draft(live, content, hop.rewriting);
   const draft = drafted instanceof Promise ? await drafted : drafted;
   if ("code" in draft) return notFound({ kind: "failed", reply: draft }, hop.route, indices.length);
-  const signed = signer.fieldsFor(live, draft, key);
+  // Exchange writes what Graph is given anew: a signature of ours would be broken where it arrives.
+  const signed = hop.transport === "graph" ? NO_FIELDS : signer.fieldsFor(live, draft, key);
   const front = inFront(signed instanceof Promise ? await signed : signed, draft.front);
   if (!isWanted()) return "unwanted";
   const all = live.envelope.recipients;

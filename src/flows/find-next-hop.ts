@@ -197,7 +197,7 @@ export class NextHopFinder {
       .flatMap((entry) => (entry.value.kind === "address" && this.#isLive(entry) ? [entry.value.address] : []));
     return {
       key,
-      connectionsKey: this.#connectionsKey(key, servers),
+      connectionsKey: this.#connectionsKey(key, auth.method, servers),
       route: rule?.name ?? null,
       servers: servers.slice(0, SERVERS_MAX),
       auth: auth.method,
@@ -208,11 +208,17 @@ export class NextHopFinder {
     };
   }
 
-  /** Of two next hops of one key that demand different things of TLS, neither uses the connections of the other. */
-  #connectionsKey(key: string, servers: readonly NextHopServer[]): string {
-    const demands = new Set(servers.map(({ host, isImplicit, tls }) => `${host} ${isImplicit} ${textOfDemand(tls)}`));
-    if (servers.every(({ isImplicit, tls }) => tls.kind === "may" && !isImplicit)) return key;
-    const octets = octetsOfText([...demands].sort().join("\n"));
+  /**
+   * Of two next hops of one key that demand different things of TLS, or say otherwise who we are, neither uses the connections of the
+   * other. Secrets are in it as a digest only.
+   */
+  #connectionsKey(key: string, auth: NextHop["auth"], servers: readonly NextHopServer[]): string {
+    if (servers.every(({ isImplicit, tls, credentials }) => tls.kind === "may" && !isImplicit && credentials === null))
+      return key;
+    const demands = servers.map(({ host, isImplicit, tls, credentials }) =>
+      JSON.stringify([host, isImplicit, textOfDemand(tls), credentials && [auth, ...identityOf(credentials)]]),
+    );
+    const octets = new TextEncoder().encode([...new Set(demands)].sort().join("\n"));
     return `${key} ${hexOf(this.#options.cryptography.sha256(octets))}`;
   }
 
@@ -249,9 +255,11 @@ function noServers(kind: NoServers["kind"], why: Reply): Result<never, NoServers
   return err({ kind, reply: why });
 }
 
-/** ASCII. */
-function octetsOfText(text: string): Uint8Array {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+/** What a connection was opened with; a token is another one every hour and is no other identity. */
+function identityOf(credentials: NextHopCredentials): readonly string[] {
+  return credentials.kind === "token"
+    ? [credentials.user, "token", credentials.account]
+    : [credentials.user, "password", credentials.password];
 }
 
 const UNREADABLE_PASSWORD = (host: string): Reply =>

@@ -20,7 +20,7 @@ import { Deliverer } from "../../src/flows/deliver.ts";
 import type { AddressAnswer, MxAnswer, TlsaAnswer } from "../../src/core/mail/dns-answer.ts";
 import type { NextHop, OutgoingMessage, Resolver, Transport, TransportResult } from "../../src/flows/ports.ts";
 import type { DeliveryConfiguration } from "../../src/flows/routing.ts";
-import { SIGNS_NOTHING } from "../../src/flows/sign.ts";
+import { SIGNS_NOTHING, type Signer } from "../../src/flows/sign.ts";
 
 export const OK = reply(250, "2.0.0", "Ok");
 export const NO_USER = reply(550, "5.1.1", "No such user");
@@ -86,6 +86,8 @@ export class House {
   routes = RouteTable.EMPTY;
   readonly used: number[] = [];
   entries: readonly Entry[] = [];
+  accounts = NO_ACCOUNTS;
+  signer: Signer = SIGNS_NOTHING;
   /** A domain that is near. */
   near = "";
   readonly nextQueueId: () => QueueId;
@@ -102,13 +104,13 @@ export class House {
       stsPolicies: NO_STS_POLICIES,
       tlsResults: NO_TLS_RESULTS,
       delivery: { mode: "mx", smarthost: null, local: null, tls: "may", credentials: null, ...delivery },
-      accounts: NO_ACCOUNTS,
+      accounts: { credentialsOf: (name) => house.accounts.credentialsOf(name) },
       limits: DEFAULT_LIMITS,
       clock: this.clock,
       random: new SeededRandom(1),
       spool,
       transport: this.transport,
-      signer: SIGNS_NOTHING,
+      signer: { fieldsFor: (...asked) => house.signer.fieldsFor(...asked) },
       resolver: this.resolver,
       cryptography: { unseal: (sealed) => sealed.replace(/^sealed:/, ""), sha256: (octets) => octets },
       recorder: {

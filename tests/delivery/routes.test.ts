@@ -148,6 +148,23 @@ suite("a route", () => {
     assert.ok(first > 260 && first < 340, `${first} of 400 to the host that has three of four parts`);
   });
 
+  test("to Microsoft Graph carries no signature of ours, and one by SMTP does", async () => {
+    const house = await started();
+    house.accounts = { credentialsOf: (account) => ({ kind: "token", user: "relay@inside.example", account }) };
+    house.signer = { fieldsFor: () => new TextEncoder().encode("DKIM-Signature: ours\r\n") };
+    for (const PROTOCOL of ["*SMTP", "*GRAPH"]) {
+      route(house, {
+        M365: { ACTION: ["*RELAY"], RLYHOST: ["smart.example:443"], AUTHACC: ["M365"], PROTOCOL: [PROTOCOL] },
+      });
+      await house.accept(["u@far.example"]);
+      await house.settle();
+    }
+    assert.deepEqual(
+      house.transport.sent.map(({ message }) => new TextDecoder().decode(message.front)),
+      ["DKIM-Signature: ours\r\n", ""],
+    );
+  });
+
   test("whose account is not there defers, and says so", async () => {
     const house = await started();
     route(house, { M365: { ACTION: ["*RELAY"], RLYHOST: ["smtp.example"], AUTHACC: ["CONTOSO"] } });
@@ -202,6 +219,34 @@ suite("a route", () => {
     await house.pass(HOUR_MS);
     assert.equal(sentTo(house).at(-1), "mx:far.example <sender@inside.example> u@far.example");
   });
+});
+
+suite("an open connection", () => {
+  const changed = [
+    ["password", { sealedPassword: "sealed:new" }, ["*AUTO"]],
+    ["user", { user: "someone else" }, ["*AUTO"]],
+    ["method", {}, ["*LOGIN"]],
+  ] as const;
+  for (const [what, of, method] of changed) {
+    test(`serves no mail after a change of its ${what}`, async () => {
+      assert.ok(HOSTAUTH.value.kind === "host-credentials");
+      const house = await started();
+      const texts = { ACTION: ["*RELAY"], RLYHOST: ["smart.example:587"] };
+      route(house, { SMART: texts });
+      house.entries = [HOSTAUTH];
+      for (let i = 0; i < 2; i++) {
+        await house.accept(["u@far.example"]);
+        await house.settle();
+      }
+      house.entries = [{ ...HOSTAUTH, value: { ...HOSTAUTH.value, ...of } }];
+      route(house, { SMART: { ...texts, AUTHMTH: method } });
+      await house.accept(["u@far.example"]);
+      await house.settle();
+      const [first, second, third] = house.transport.sent.map(({ hop }) => hop.connectionsKey);
+      assert.equal(first, second);
+      assert.notEqual(second, third);
+    });
+  }
 });
 
 suite("a route that holds", () => {
