@@ -4,7 +4,7 @@ import type { Brake } from "./brake.ts";
 import type { AttemptShares } from "./attempt-shares.ts";
 import { probeDelayMs } from "./backoff.ts";
 import { Hop, HopLine, type HopView } from "./hop-line.ts";
-import type { Pace, Slice } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 import { SlotHeap } from "./slot-heap.ts";
 
 /** Attempts that must go well, times the width of the window, before it is opened by one more. */
@@ -26,8 +26,6 @@ export class HopRing {
   readonly #free: number[] = [];
   readonly #paused = new SlotHeap();
   readonly #gated = new SlotHeap();
-  /** Counts of the day of an earlier run, until their hop is made. */
-  readonly #days = new Map<string, readonly Slice[]>();
   /** Hops without items, and how many of them were kept when they were forgotten last. */
   #empty = 0;
   #kept = 0;
@@ -57,7 +55,7 @@ export class HopRing {
   }
 
   /** The hop of the key, made where it is not there, for one more item. */
-  join(key: string, now: Instant): Hop {
+  join(key: string): Hop {
     let hop = this.#byKey.get(key);
     if (hop === undefined) {
       const index = this.#free.pop() ?? this.#hops.length;
@@ -65,7 +63,6 @@ export class HopRing {
       this.#hops[index] = hop;
       this.#byKey.set(key, hop);
       hop.paceAt(this.#paceOf(key));
-      if (hop.pace !== null) this.#restore(hop, now);
     } else if (hop.items === 0) this.#empty--;
     hop.items++;
     return hop;
@@ -235,34 +232,9 @@ export class HopRing {
       hop.paceAt(this.#paceOf(hop.key));
       hop.windowMax = Math.max(1, this.#windowOf(hop.key));
       hop.window = Math.min(hop.window, hop.windowMax);
-      if (hop.pace !== null) this.#restore(hop, now);
-      else this.#gate(hop, now);
+      this.#gate(hop, now);
       if (hop.runnable) this.enter(hop);
     }
-  }
-
-  /** Counts of the day by key, for `takeDays` of the next run. */
-  days(now: Instant): Map<string, readonly Slice[]> {
-    const days = new Map(this.#days);
-    for (const hop of this.#byKey.values()) {
-      const slices = hop.pace?.day(now) ?? [];
-      if (slices.length > 0) days.set(hop.key, slices);
-    }
-    return days;
-  }
-
-  /** What an earlier run counted, before any hop is made. */
-  takeDays(days: ReadonlyMap<string, readonly Slice[]>): void {
-    for (const [key, slices] of days) if (this.#days.size < COUNTED_MAX) this.#days.set(key, slices);
-  }
-
-  #restore(hop: Hop, now: Instant): void {
-    const slices = this.#days.get(hop.key);
-    if (slices && hop.pace?.countsDays) {
-      hop.pace.restoreDay(slices, now);
-      this.#days.delete(hop.key);
-    }
-    this.#gate(hop, now);
   }
 
   // --- trouble ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../base/time.ts";
+import { DAY_MS, MINUTE_MS } from "../base/time.ts";
 import { CountedWindow, NO_PACE, PaceKept } from "./pace.ts";
 
 /** The most that began in any span of this length, wherever it is laid. */
@@ -75,28 +75,4 @@ test("PaceKept goes by the bound that holds up longest and says which", () => {
   }
   assert.deepEqual(times, [0, 0, 1_000, 1_000, 2_000, 60_000, 60_000, DAY_MS + MINUTE_MS]);
   assert.ok(held.every((words) => words === null));
-});
-
-test("the count of the day outlives a restart; what the clock makes impossible is left out", () => {
-  const before = new PaceKept();
-  before.pace = { ...NO_PACE, perDay: 100 };
-  for (let hour = 0; hour < 24; hour++) for (let n = 0; n < 4; n++) before.begin(hour * HOUR_MS);
-  const after = new PaceKept();
-  after.pace = { ...NO_PACE, perDay: 100 };
-  after.restoreDay(before.day(DAY_MS - 1), DAY_MS - 1);
-  assert.deepEqual(after.day(DAY_MS - 1), before.day(DAY_MS - 1));
-  for (let n = 0; n < 4; n++) after.begin(DAY_MS - 1);
-  assert.equal(after.nextAt(DAY_MS - 1), DAY_MS);
-
-  const strange = new PaceKept();
-  strange.pace = { ...NO_PACE, perDay: 100 };
-  strange.restoreDay(
-    [
-      [5, 3],
-      [4, 50],
-      [2 * DAY_MS, 90],
-    ],
-    DAY_MS,
-  );
-  assert.deepEqual(strange.day(DAY_MS), [[5, 3]]);
 });

@@ -25,9 +25,6 @@ const SLICES = 64;
 /** A window touches one slice more than it is long, and one more is begun before the oldest is forgotten. */
 const SLOTS = SLICES + 2;
 
-/** What began in one slice: the last of it, and how many. */
-export type Slice = readonly [lastAt: Instant, count: number];
-
 /**
  * How many began within the last `lengthMs`, of which `limit` may. Exact in what it forbids: no span of `lengthMs`, wherever it is laid, has
  * more than `limit`. What it allows may come a sixty-fourth of the span late. Half a kilobyte or so, whatever the limit is.
@@ -45,20 +42,20 @@ export class CountedWindow {
     this.lengthMs = lengthMs;
   }
 
-  /** One begins, or several did. Time never goes back. */
-  begin(now: Instant, count = 1): void {
+  /** One begins. Time never goes back. */
+  begin(now: Instant): void {
     this.#forget(now);
     const last = (this.#first + this.#slots - 1) % SLOTS;
     if (this.#slots === 0 || this.#sliceOf(this.#lastAt[last] ?? 0) !== this.#sliceOf(now)) {
       const next = (this.#first + this.#slots) % SLOTS;
       this.#lastAt[next] = now;
-      this.#count[next] = count;
+      this.#count[next] = 1;
       this.#slots++;
     } else {
       this.#lastAt[last] = now;
-      this.#count[last] = (this.#count[last] ?? 0) + count;
+      this.#count[last] = (this.#count[last] ?? 0) + 1;
     }
-    this.#total += count;
+    this.#total++;
   }
 
   /** When the next one may begin; `now` or earlier is at once. */
@@ -72,15 +69,6 @@ export class CountedWindow {
       if (left < this.limit) return (this.#lastAt[slot] ?? 0) + this.lengthMs;
     }
     return now + this.lengthMs;
-  }
-
-  /** What began within the last `lengthMs`, the oldest first. */
-  slices(now: Instant): Slice[] {
-    this.#forget(now);
-    return Array.from({ length: this.#slots }, (_, i) => {
-      const slot = (this.#first + i) % SLOTS;
-      return [this.#lastAt[slot] ?? 0, this.#count[slot] ?? 0];
-    });
   }
 
   #forget(now: Instant): void {
@@ -135,21 +123,6 @@ export class PaceKept {
 
   get countsDays(): boolean {
     return this.#windows[2].limit < Infinity;
-  }
-
-  /** Of the last day, where it has a bound: this outlives a restart. */
-  day(now: Instant): Slice[] {
-    return this.countsDays ? this.#windows[2].slices(now) : [];
-  }
-
-  /** What an earlier run began within the last day, before anything began in this one. */
-  restoreDay(slices: readonly Slice[], now: Instant): void {
-    // The clock may have been set since: nothing began after now, nor in disorder.
-    let last = now - DAY_MS;
-    for (const [lastAt, count] of slices) {
-      if (lastAt > last && lastAt <= now) this.#windows[2].begin(lastAt, count);
-      last = Math.max(last, lastAt);
-    }
   }
 }
 

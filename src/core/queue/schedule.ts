@@ -85,7 +85,7 @@ export class Schedule {
   /** Takes an item in; due at once where `dueAt` is not after `now`. A message has at most one item for a key. */
   add(id: QueueId, key: string, acceptedAt: Instant, attempts: number, dueAt: Instant, now: Instant): void {
     const slot = this.#items.take(id);
-    const hop = this.#hops.join(key, now);
+    const hop = this.#hops.join(key);
     this.#items.acceptedAt[slot] = acceptedAt;
     this.#items.hop[slot] = hop.index;
     this.#items.attempts[slot] = attempts;
