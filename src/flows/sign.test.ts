@@ -132,6 +132,7 @@ describe("what is not signed", () => {
   const table: readonly (readonly [string, string, Origin, string])[] = [
     ["mail of a client that the policy does not name", MAIL, STRANGER, "mx:example.net"],
     ["mail for our own domains", MAIL, OURS, "local:mail.example.com:25"],
+    ["the same by a route of the policy", MAIL, OURS, "INSIDE/local:mail.example.com:25"],
     ["an author of another domain", MAIL.replace("a@example.com", "a@example.org"), OURS, "mx:example.net"],
     ["two From fields", `From: a@example.com\r\n${MAIL}`, OURS, "mx:example.net"],
     ["no header", "\r\nbody\r\n", OURS, "mx:example.net"],

@@ -6,6 +6,7 @@ import { formatSignature, signedHeader, signedText, type SignedHeader } from "..
 import { skipping } from "../core/mail/content.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import type { Origin, QueueId } from "../core/queue/message.ts";
+import { isLocalKey } from "../core/queue/route.ts";
 import { encodeBase64 } from "../core/base/base64.ts";
 import { KeptFields } from "./kept-fields.ts";
 import type { SigningKey } from "./keep-dkim-keys.ts";
@@ -59,7 +60,7 @@ export class MessageSigner implements Signer {
 
   fieldsFor(message: SignedMessage, draft: Draft, routeKey: string): Uint8Array | Promise<Uint8Array> {
     const { keys } = this.#options;
-    if (!keys.isAnySigning || !isOurs(message.origin) || routeKey.startsWith("local:")) return NOTHING;
+    if (!keys.isAnySigning || !isOurs(message.origin) || isLocalKey(routeKey)) return NOTHING;
     const id = draft.edits === "" ? message.id : `${message.id} ${draft.edits}`;
     return this.#kept.fieldsOf(id, keys.generation, () => this.#sign(draft));
   }

@@ -130,6 +130,11 @@ export function ruleOfKey(key: string): string | null {
   return slash < 0 ? null : key.slice(0, slash);
 }
 
+/** Whether this way leads to `delivery.local`. */
+export function isLocalKey(key: string): boolean {
+  return /^(?:[^/]*\/)?local:/.test(key);
+}
+
 /** Whether what goes this way stays in the queue until it is released. */
 export function isHoldKey(key: string): boolean {
   return key.endsWith("/hold");
