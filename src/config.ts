@@ -36,6 +36,8 @@ export interface DeliveryConfig {
   readonly smarthost: HostPort | null;
   /** Next hop of `local_domains`. */
   readonly local: HostPort | null;
+  /** That next hop is asked at RCPT whether it knows the mailbox. */
+  readonly verifyRecipients: boolean;
   /** TLS towards the smart host; towards everybody else it is opportunistic. */
   readonly tls: "none" | "may" | "require" | "implicit";
   /** What next hops publish of TLS and we keep to, where no route says otherwise. */

@@ -17,6 +17,7 @@ import { createOAuthAccountFiles } from "./adapters/node/oauth-account-files.ts"
 import { assertionCryptography } from "./adapters/oauth/assertions.ts";
 import { createWebClient } from "./adapters/oauth/web-client.ts";
 import { SmtpProber } from "./adapters/smtp-client/probe.ts";
+import { SmtpRecipientProber } from "./adapters/smtp-client/recipient-prober.ts";
 import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
 import { ChosenTransport } from "./flows/choose-transport.ts";
@@ -57,6 +58,7 @@ export interface Outbound {
   readonly tls: Pick<TlsFinderOptions, "publishedTls" | "stsPolicies" | "tlsResults">;
   readonly transport: Transport;
   readonly prober: RouteProber;
+  readonly recipientProber: SmtpRecipientProber;
   readonly signer: Signer;
 }
 
@@ -97,18 +99,18 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     onFault: (fault) => parts.warn(`a policy of MTA-STS cannot be kept: ${String(fault)}`),
   });
   const tls = { publishedTls: config.delivery.publishedTls, stsPolicies, tlsResults: NO_TLS_RESULTS };
-  const { transport, prober } = openTransport(parts, tls.tlsResults, oauth);
+  const { transport, prober, recipientProber } = openTransport(parts, tls.tlsResults, oauth);
   const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
   const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
   const signer = new Sealer(sealing, new MessageSigner(signing));
-  return { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, signer };
+  return { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, recipientProber, signer };
 }
 
 function openTransport(
   { config, limits, clock, store, descriptors }: OutboundParts,
   tlsResults: TlsResults,
   tokens: AccessTokens,
-): Pick<Outbound, "transport" | "prober"> {
+): Pick<Outbound, "transport" | "prober" | "recipientProber"> {
   const shared = {
     limits,
     clock,
@@ -126,5 +128,6 @@ function openTransport(
   return {
     transport: new ChosenTransport({ smtp: new SmtpTransport(towardsServers), graph }),
     prober: { probe: (hop, reversePath, forwardPath) => probers[hop.transport].probe(hop, reversePath, forwardPath) },
+    recipientProber: new SmtpRecipientProber(towardsServers),
   };
 }

@@ -39,6 +39,7 @@ import { SnapshotSaver } from "./flows/save-snapshots.ts";
 import { Server } from "./flows/serve.ts";
 import { Submitter } from "./flows/submit.ts";
 import { UseAccount } from "./flows/use-account.ts";
+import { RecipientVerifier, type RecipientVerifierOptions } from "./flows/verify-recipients.ts";
 import { openOutbound } from "./outbound.ts";
 
 /** Lines for developers and operators; one sentence each, never content of mail, never a secret. */
@@ -154,7 +155,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     ...{ recorder, store, descriptors, sealingDomain, warn },
     version: around.version,
   };
-  const { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, signer } =
+  const { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, recipientProber, signer } =
     await openOutbound(towardsNextHops);
   const composer = new MimeComposer();
   const deliverer = new Deliverer({
@@ -189,11 +190,13 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     clock,
     limits,
   };
+  const verifier = verifierOf(config, { ways: deliverer.ways, prober: recipientProber, clock, limits });
   const receiver = new Receiver({
     ...inbound,
     postmasterDomain: config.localDomains[0] ?? hostname,
     credentials: new Credentials(store.users, cryptography, clock, limits),
     resolver,
+    verifier,
     report: (fault) => around.log.error(describe(fault)),
     crash: around.crash,
   });
@@ -226,7 +229,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
   });
   const operations: Operations = {
     policy: keeper,
-    explain: new Explainer({ policy: keeper, clock }),
+    explain: new Explainer({ policy: keeper, clock, verifier }),
     queue: deliverer,
     submit: new Submitter(inbound),
     journal,
@@ -262,6 +265,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     snapshots: saverOf(keeper, store, around.log),
     deliverer,
     resolver,
+    recipientProber,
     web,
     stsPolicies,
     server,
@@ -288,6 +292,10 @@ function watchOf(certificates: Certificates, log: Log): CertificateWatch {
   return new CertificateWatch({ certificates, clock: systemClock, info, warn: (text) => log.warn(text) });
 }
 
+function verifierOf({ delivery }: Config, options: RecipientVerifierOptions): RecipientVerifier | null {
+  return delivery.verifyRecipients ? new RecipientVerifier(options) : null;
+}
+
 function saverOf(policy: PolicyKeeper, { policySnapshots: snapshots }: Store, log: Log): SnapshotSaver {
   const onFault = (fault: unknown): void => log.warn(`the policy cannot be kept as a snapshot: ${describe(fault)}`);
   return new SnapshotSaver({ policy, snapshots, clock: systemClock, onFault });
@@ -303,6 +311,7 @@ interface HouseParts {
   readonly snapshots: SnapshotSaver;
   readonly deliverer: Deliverer;
   readonly resolver: { close(): void };
+  readonly recipientProber: { close(): void };
   readonly web: { close(): void };
   readonly stsPolicies: StsKeeper;
   readonly server: Server;
@@ -355,6 +364,7 @@ class House implements Relaykeeper {
     await server.stop(OPERATOR, STOP_DEADLINE_MS);
     await control.close();
     await this.#console?.close();
+    this.#parts.recipientProber.close();
     this.#parts.web.close();
     await deliverer.stop(STOP_DEADLINE_MS);
     await this.#recovery;

@@ -101,6 +101,7 @@ describe("loadConfig()", () => {
       smarthost: { host: "smtp.example.net", port: 587 },
       local: { host: "mail.example.com", port: 25 },
       tls: "require",
+      verifyRecipients: false,
       publishedTls: { dane: true, mtaSts: true },
       credentials: { user: "relay", password: "secret" },
     });

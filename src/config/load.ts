@@ -243,10 +243,12 @@ function listenerConfig(listener: ParsedFile["listener"][number]): ListenerConfi
 
 function deliveryConfig({ delivery }: ParsedFile): DeliveryConfig {
   const { mode, smarthost, local, tls, published_tls: published, user, password } = delivery;
+  const { verify_recipients: verifyRecipients } = delivery;
   return {
     mode,
     smarthost: smarthost ?? null,
     local: local ?? null,
+    verifyRecipients,
     tls,
     publishedTls: { dane: published.includes("dane"), mtaSts: published.includes("mta-sts") },
     credentials: user === undefined || password === undefined ? null : { user, password },
@@ -261,6 +263,9 @@ function crossCheck({ tls, delivery, listener }: ParsedFile, places: Places): st
   }
   if (delivery.mode === "smarthost" && delivery.smarthost === undefined) {
     faults.push(places.say(["delivery", "mode"], ' = "smarthost": needs delivery.smarthost'));
+  }
+  if (delivery.verify_recipients && delivery.local === undefined) {
+    faults.push(places.say(["delivery", "verify_recipients"], " = true: needs delivery.local, which it asks"));
   }
   if ((delivery.user === undefined) !== (delivery.password === undefined)) {
     faults.push(places.say(["delivery"], ": user and password go together"));

@@ -126,6 +126,12 @@ const delivery = z.strictObject({
     .optional()
     .describe("Next hop of mode `smarthost`: `smtp.example.net:587`. MAILROUTER of CHGSMTPA goes before it."),
   local: read(readHostPort).optional().describe("Next hop for `local_domains`: `mail.example.com:25`."),
+  verify_recipients: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      "Asks `local` at RCPT whether it knows the mailbox, and refuses what it does not know, so that no report on it goes to a sender who may be false. What it leaves in doubt is taken.",
+    ),
   tls: z
     .enum(["none", "may", "require", "implicit"])
     .prefault("may")

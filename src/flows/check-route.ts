@@ -1,7 +1,8 @@
+import type { ReversePath } from "../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { parseMailbox } from "../core/mail/path.ts";
 import type { Domain } from "../core/mail/domain.ts";
-import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
+import { IPV4_LOOPBACK, type IpAddress } from "../core/mail/ip.ts";
 import { describeReply, type Reply } from "../core/mail/reply.ts";
 import { adviceOn, type Advice } from "../core/queue/advice.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
@@ -56,7 +57,7 @@ export class RouteChecker {
     const { clock, ways, prober } = this.#options;
     const from = question.from ?? this.#postmaster();
     const to = question.to ?? from;
-    const key = question.key ?? ways.keysOf(testMessage(from, to, clock.now()))[0] ?? "";
+    const key = question.key ?? ways.keysOf(testMessage(from, to, IPV4_LOOPBACK, clock.now()))[0] ?? "";
     const begunAt = clock.now();
     const found = await ways.find(key);
     const tookMs = Math.max(0, clock.now() - begunAt);
@@ -107,11 +108,11 @@ function describeServers({ servers }: NextHop): string {
 }
 
 /** Stands for mail that is asked about. */
-function testMessage(from: Mailbox, to: Mailbox, now: number): QueuedMessage {
+export function testMessage(from: ReversePath, to: Mailbox, client: IpAddress, now: number): QueuedMessage {
   return {
     id: 0 as QueueId,
     acceptedAt: now,
-    origin: { client: IPV4_LOOPBACK, helo: "", user: null, protocol: "local" },
+    origin: { client, helo: "", user: null, protocol: "local" },
     envelope: { reversePath: from, recipients: [{ forwardPath: to }], body: "7BIT", smtpUtf8: false },
     sizeOctets: 0,
     outcomes: [null],

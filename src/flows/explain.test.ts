@@ -27,7 +27,7 @@ function policyOf(attributes: Partial<Attributes>, ...networks: [ListName, strin
 }
 
 function explain(policy: CompiledPolicy | null, question: Partial<ExplainQuestion>): Decision {
-  const explainer = new Explainer({ policy: { compiled: () => policy }, clock: { now: () => 0 } });
+  const explainer = new Explainer({ policy: { compiled: () => policy }, clock: { now: () => 0 }, verifier: null });
   const plain = { client: address("10.0.0.1"), reversePath: "a@far.example", recipient: "b@far.example" };
   return explainer.explain({ ...plain, user: null, tls: false, ...question });
 }
@@ -55,6 +55,20 @@ suite("Explainer", () => {
     assert.equal(explain(policyOf({ VFYFROMUSR: "*ALL" }), {}).rule, "VFYFROMUSR");
     assert.equal(explain(policyOf({}), {}).rule, "ALWRLY");
     assert.equal(explain(null, {}).rule, "NO-POLICY");
+  });
+
+  test("says that the next hop of a local recipient would be asked, and does not ask it", () => {
+    const verifier = { hopFor: () => "local:mail.inside.example:25" };
+    const explainer = new Explainer({ policy: { compiled: () => policyOf({}) }, clock: { now: () => 0 }, verifier });
+    const plain = { client: address("10.0.0.1"), reversePath: "", user: null, tls: false };
+    const local = explainer.explain({ ...plain, recipient: "b@inside.example" });
+    assert.equal(local.rule, "LOCAL");
+    assert.equal(
+      local.path.at(-1),
+      "verify_recipients: local:mail.inside.example:25 is asked whether it knows the mailbox, but not by explain",
+    );
+    const far = explainer.explain({ ...plain, recipient: "b@far.example" });
+    assert.doesNotMatch(far.path.join("\n"), /verify_recipients/);
   });
 
   test("takes paths with and without brackets, and null reverse-paths; says that no journal has it", () => {

@@ -5,10 +5,13 @@ import { decideConnection, decideRelay, decideSender } from "../core/policy/deci
 import type { ClientFacts, Decision } from "../core/policy/decision.ts";
 import type { ExplainOperations, ExplainQuestion } from "./operations.ts";
 import type { Clock } from "./ports.ts";
+import type { RecipientVerifier } from "./verify-recipients.ts";
 
 export interface ExplainerOptions {
   readonly policy: { compiled(): CompiledPolicy | null };
   readonly clock: Pick<Clock, "now">;
+  /** Whom the live relay would ask for a recipient; null where it asks nobody. */
+  readonly verifier: Pick<RecipientVerifier, "hopFor"> | null;
 }
 
 /** Decisions of number 0 are questions of operators: the journal does not have them. */
@@ -16,7 +19,8 @@ const NOT_JOURNALLED = 0;
 
 /**
  * What the live relay would answer, by the functions of the live session, in its order: connection, sender, recipient. The first that refuses
- * settles it; the path has the steps of all that were asked, each once. RBLSVR is not asked here, and the interface is any of ours.
+ * settles it; the path has the steps of all that were asked, each once. RBLSVR is not asked
+ * here, nor is the next hop for a recipient, and the interface is any of ours.
  */
 export class Explainer implements ExplainOperations {
   readonly #options: ExplainerOptions;
@@ -53,12 +57,25 @@ export class Explainer implements ExplainOperations {
     const path = parseForwardPath(bracketed(text), policy?.settings.localDomains[0] ?? null);
     if (!path.ok) return unreadable(policy, "RCPT", text, path);
     const reversePath = parseReversePath(bracketed(sender));
-    return decideRelay(policy, facts, path.value.path, reversePath.ok ? reversePath.value.path : null, NOT_JOURNALLED);
+    const from = reversePath.ok ? reversePath.value.path : null;
+    const decision = decideRelay(policy, facts, path.value.path, from, NOT_JOURNALLED);
+    if (decision.verdict !== "local") return decision;
+    const question = { recipient: decision.recipient, sender: from, client: facts.address };
+    const hop = this.#options.verifier?.hopFor(question) ?? null;
+    return hop === null ? decision : withStep(decision, notAsked(hop));
   }
 }
 
 function isSettled(decision: Decision): boolean {
   return decision.verdict !== "relay" && decision.verdict !== "local";
+}
+
+function notAsked(hop: string): string {
+  return `verify_recipients: ${hop} is asked whether it knows the mailbox, but not by explain`;
+}
+
+function withStep({ verdict, rule, entry, policyVersion, reply, path }: Decision, step: string): Decision {
+  return { verdict, rule, entry, policyVersion, reply, path: [...path, step] };
 }
 
 function bracketed(text: string): string {

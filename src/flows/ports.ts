@@ -385,6 +385,14 @@ export interface RouteProber {
   probe(hop: NextHop, reversePath: Mailbox, forwardPath: Mailbox): Promise<readonly ProbeStep[]>;
 }
 
+export interface RecipientProber {
+  /**
+   * What the next hop says to RCPT for mail from the null reverse-path, on a connection kept for the next question; nothing is sent. null where it did not
+   * come to RCPT in some seconds: trouble of the next hop. Never rejects but by a bug; where all connections are busy, it waits for one.
+   */
+  ask(hop: NextHop, recipient: Mailbox): Promise<Reply | null>;
+}
+
 export interface Transport {
   /** One message to one next hop, over a kept connection where there is one. Network trouble is a 4xx reply of our own, never a rejection. */
   send(hop: NextHop, message: OutgoingMessage): Promise<TransportResult>;

@@ -129,6 +129,15 @@ export class Dialogue implements InputReader {
     }, this.#receiver.crash);
   }
 
+  /** The same for what answers a command: behind it comes the next one, unless the session ended meanwhile. */
+  awaitReply<Answer>(answer: Promise<Answer>, next: (answer: Answer) => void): void {
+    this.await(answer, (value) => {
+      if (this.reading === "closing") return;
+      this.awaitCommands();
+      next(value);
+    });
+  }
+
   #goOn(): void {
     if (this.reading === "closing") this.#party.abandon();
     this.#input.release();
@@ -147,11 +156,7 @@ export class Dialogue implements InputReader {
 
   /** Says it after a while, in which nothing more is read. */
   sayLater(delayMs: number, lines: string): void {
-    this.await(waited(this.#receiver.clock, delayMs), () => {
-      if (this.reading === "closing") return;
-      this.sayLines(lines);
-      this.awaitCommands();
-    });
+    this.awaitReply(waited(this.#receiver.clock, delayMs), () => this.sayLines(lines));
   }
 
   /** Says whole lines, with their CRLF. */

@@ -320,6 +320,11 @@ export class ReceivingSession implements OpenSession {
 
   #onRcpt(rcpt: Of<"RCPT">): void {
     const answer = this.#transaction?.rcpt(rcpt, this.#lines.line.length) ?? words.NO_TRANSACTION;
+    if (answer instanceof Promise) this.#dialogue.awaitReply(answer, (later) => this.#answerRcpt(later));
+    else this.#answerRcpt(answer);
+  }
+
+  #answerRcpt(answer: Reply): void {
     if (answer === words.RECIPIENT_OK) {
       this.#caller.session = recipientTaken(this.#caller.session);
       this.#dialogue.say(answer);
@@ -406,12 +411,9 @@ export class ReceivingSession implements OpenSession {
         this.#receiver.report(fault);
         content.fail(words.NOT_STORED);
       });
-    const then = (): void => {
-      if (this.#dialogue.reading === "closing") return;
-      if (next === NOTHING_MORE && this.#receiver.budget.isTight) this.#awaitRoom();
-      else next();
-    };
-    this.#dialogue.await(spilled, then, true);
+    const isLast = next !== NOTHING_MORE;
+    const then = (): void => (isLast || !this.#receiver.budget.isTight ? next() : this.#awaitRoom());
+    this.#dialogue.await(spilled, () => this.#dialogue.reading !== "closing" && then(), true);
   }
 
   #awaitRoom(): void {
@@ -429,10 +431,8 @@ export class ReceivingSession implements OpenSession {
       this.#refuse(refusal ?? words.NO_TRANSACTION);
       return;
     }
-    this.#dialogue.await(transaction.store(content), (answer) => {
+    this.#dialogue.awaitReply(transaction.store(content), (answer) => {
       this.abandon();
-      if (this.#dialogue.reading === "closing") return;
-      this.#dialogue.awaitCommands();
       if (replyClass(answer) === 2) this.#onTaken();
       this.#dialogue.say(answer);
       if (this.#draining) this.cut();

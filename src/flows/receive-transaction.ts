@@ -3,7 +3,7 @@ import type { Domain } from "../core/mail/domain.ts";
 import type { Content } from "../core/mail/content.ts";
 import type { Envelope, Recipient, ReversePath } from "../core/mail/envelope.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
-import { formatMailbox } from "../core/mail/mailbox.ts";
+import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import { formatReceived, protocolName } from "../core/mail/trace-header.ts";
 import type { CompiledPolicy } from "../core/policy/compile.ts";
@@ -64,7 +64,7 @@ function formatReversePath(reversePath: ReversePath): string {
   return reversePath === null ? "" : formatMailbox(reversePath);
 }
 
-function factsOf(caller: Caller): ClientFacts {
+function factsOf(caller: Caller, recipientRefusal: Reply | null = null): ClientFacts {
   return {
     address: caller.client,
     localAddress: caller.local,
@@ -73,6 +73,7 @@ function factsOf(caller: Caller): ClientFacts {
     now: caller.now,
     listedBy: caller.listedBy,
     mayAuthenticate: authOffer(caller.listener, caller.session.tls) !== "no",
+    recipientRefusal,
   };
 }
 
@@ -137,17 +138,31 @@ export class Transaction {
   }
 
   /**
-   * Decides about a recipient and takes it, once, at the address that the decision names. `lineLength` is that of the command: the line
-   * stays in memory as long as its parts.
+   * Decides about a recipient and takes it, once, at the address that the decision names; later, where its next hop is asked first. `lineLength` is that of
+   * the command: the line stays in memory as long as its parts.
    */
-  rcpt(command: Of<"RCPT">, lineLength: number): Reply {
-    const { limits, recorder, budget } = this.#receiver;
+  rcpt(command: Of<"RCPT">, lineLength: number): Reply | Promise<Reply> {
+    const { limits, budget, verifier } = this.#receiver;
     if (this.#recipients.length >= limits.recipients) return TOO_MANY_RECIPIENTS;
     if (budget.exceeded) return NO_ROOM;
+    const asked = verifier === null ? null : this.#ask(verifier, command.path);
+    if (asked === null) return this.#decide(command, lineLength, null);
+    return asked.then((refusal) => this.#decide(command, lineLength, refusal));
+  }
+
+  /** The word of the next hop of a recipient that is ours; of others none is asked. null: it need not be waited for. */
+  #ask(verifier: NonNullable<Reception["verifier"]>, path: Mailbox): Promise<Reply | null> | null {
+    const { path: sender } = this.#mail;
+    const { verdict, recipient } = decideRelay(this.#policy, factsOf(this.#caller), path, sender, 0);
+    return verdict === "local" ? verifier.refusalOf({ recipient, sender, client: this.#caller.client }) : null;
+  }
+
+  #decide(command: Of<"RCPT">, lineLength: number, refusal: Reply | null): Reply {
+    const { recorder, budget } = this.#receiver;
     const caller = this.#caller;
     const asked = formatMailbox(command.path);
     const id = recorder.decisionIdFor(caller.client, asked, caller.now);
-    const decision = decideRelay(this.#policy, factsOf(caller), command.path, this.#mail.path, id);
+    const decision = decideRelay(this.#policy, factsOf(caller, refusal), command.path, this.#mail.path, id);
     if (!record(this.#receiver, caller, decision, id, this.#reversePath, asked)) return decision.reply;
     this.#relayedFor ||= namesClient(decision);
     const { recipient } = decision;

@@ -31,6 +31,7 @@ export interface ReceiverOptions {
   readonly nextQueueId: () => QueueId;
   readonly credentials: Credentials;
   readonly resolver: Pick<Resolver, "listed">;
+  readonly verifier: Reception["verifier"];
   readonly clock: Clock;
   readonly limits: Limits;
   /** An I/O fault that was answered with 4xx: for the log. */
@@ -63,6 +64,7 @@ export class Receiver implements Reception {
   readonly mailDates = new MailDates();
   readonly greeting: string;
   readonly etrn: EtrnDesk;
+  readonly verifier: Reception["verifier"];
   readonly #options: ReceiverOptions;
   readonly #sessions = new Set<OpenSession>();
   readonly #perClient = new Map<number | string, number>();
@@ -85,6 +87,7 @@ export class Receiver implements Reception {
     this.crash = options.crash;
     this.#offerings = new Offerings(options.hostname, options.limits.recipients);
     this.etrn = new EtrnDesk(options.limits.etrnIntervalMs, options.queue.startQueue);
+    this.verifier = options.verifier;
     this.budget = new MemoryBudget(options.limits.memoryOctets, options.clock);
     this.greeting = formatReply(reply(220, "", `${options.hostname} ESMTP relaykeeper`));
   }

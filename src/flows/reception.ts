@@ -12,6 +12,7 @@ import type { EtrnDesk } from "./receive-etrn.ts";
 import type { Clock, Spool } from "./ports.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { Recorder } from "./record.ts";
+import type { RecipientVerifier } from "./verify-recipients.ts";
 
 // What sessions, their owner and their wires know of each other.
 
@@ -93,6 +94,8 @@ export interface Reception {
   /** A bug: ends the process. */
   readonly crash: (fault: unknown) => void;
   readonly etrn: EtrnDesk;
+  /** Asks next hops for recipients; null where none is asked. */
+  readonly verifier: Pick<RecipientVerifier, "refusalOf"> | null;
   policy(): CompiledPolicy | null;
   /** Room for one more message in the queue and in memory. */
   hasRoom(): boolean;

@@ -35,6 +35,7 @@ const receiver = new Receiver({
   nextQueueId: createQueueIds(clock, 0),
   credentials: new Credentials(new MemoryUserStore(), createCryptography(new Uint8Array(32)), clock, DEFAULT_LIMITS),
   resolver: { listed: async () => "not-listed" },
+  verifier: null,
   clock,
   limits: DEFAULT_LIMITS,
   report: (fault) => {

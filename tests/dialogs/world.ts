@@ -12,7 +12,7 @@ import type { AcceptedMessage } from "../../src/core/queue/message.ts";
 import { createQueueIds } from "../../src/core/queue/queue-ids.ts";
 import { createVerifier, Credentials } from "../../src/flows/credentials.ts";
 import type { Clock, Resolver, Spool, SpoolFault } from "../../src/flows/ports.ts";
-import { Receiver } from "../../src/flows/receive.ts";
+import { Receiver, type ReceiverOptions } from "../../src/flows/receive.ts";
 import type { DecisionEvent } from "../../src/flows/record.ts";
 import { domain, TestPolicy } from "./policy.ts";
 
@@ -29,6 +29,7 @@ export interface WorldOptions {
   readonly clock?: Clock;
   readonly spool?: Pick<Spool, "put" | "openContent">;
   readonly listed?: Resolver["listed"];
+  readonly verifier?: (world: World) => ReceiverOptions["verifier"];
   readonly crash?: (fault: unknown) => void;
 }
 
@@ -88,6 +89,7 @@ export class World {
         listed:
           options.listed ?? (async (_client, list) => (options.dnsLists?.includes(list) ? "listed" : "not-listed")),
       },
+      verifier: options.verifier?.(world) ?? null,
       clock,
       limits,
       report: (fault) => void world.faults.push(fault),

@@ -31,6 +31,7 @@ export interface RelayOptions {
     readonly mode: "mx" | "smarthost" | "capture";
     readonly smarthost?: string;
     readonly local?: string;
+    readonly verifyRecipients?: boolean;
   };
   /** CL commands of a policy that the new data directory starts with. */
   readonly policy?: readonly string[];
@@ -79,6 +80,7 @@ function toml(options: RelayOptions, dataDirectory: string, policyFile: string):
   lines.push("[delivery]", `mode = ${text(delivery.mode)}`);
   if (delivery.smarthost !== undefined) lines.push(`smarthost = ${text(delivery.smarthost)}`);
   if (delivery.local !== undefined) lines.push(`local = ${text(delivery.local)}`);
+  if (delivery.verifyRecipients !== undefined) lines.push(`verify_recipients = ${delivery.verifyRecipients}`);
   lines.push(options.moreTables ?? "");
   lines.push("[console]", `address = ${text(options.console ?? "")}`, "");
   return lines.join("\n");

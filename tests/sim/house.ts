@@ -117,6 +117,7 @@ export async function openHouse(life: Life, around: Surroundings): Promise<House
     ...inbound,
     postmasterDomain: LOCAL_DOMAIN,
     credentials: new Credentials(new MemoryUserStore(), cryptography, clock, limits),
+    verifier: null,
     resolver,
     report: () => undefined,
     crash: (fault) => ledger.blame(`a session ended in a bug: ${String(fault)}`),

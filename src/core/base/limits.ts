@@ -118,6 +118,20 @@ export const DEFAULT_LIMITS = {
   strangerReports: 200,
   /** Addresses and domains whose reports of the last hour are counted. */
   reportSenders: 10_000,
+  /**
+   * `delivery.verify_recipients`: how long a client waits at RCPT for the next hop's word; then the recipient is taken, and the next hop is not asked
+   * for `verifyRestMs`.
+   */
+  verifyTimeoutMs: 5_000,
+  verifyRestMs: 30_000,
+  /** Connections to one next hop that ask for recipients; questions under way, and begun in a minute, at all next hops. Above, recipients are taken unasked. */
+  verifyConnections: 2,
+  verifyQuestions: 64,
+  verifyQuestionsPerMinute: 600,
+  /** How long it is remembered that a next hop takes a recipient, or does not; of each kind at most so many, the latest. */
+  verifyTakenMs: 3_600_000,
+  verifyRefusedMs: 300_000,
+  verifiedRecipients: 50_000,
   /** Messages waiting in the queue; above it new mail is deferred with 452. */
   queuedMessages: 1_000_000,
   /** Messages that the capture box keeps; the oldest go first. */

@@ -12,7 +12,7 @@ import {
 import { formatMailbox, type Mailbox } from "../mail/mailbox.ts";
 import { parseCidr, type Network } from "../mail/network.ts";
 import { parseMailbox } from "../mail/path.ts";
-import { describeReply } from "../mail/reply.ts";
+import { describeReply, reply } from "../mail/reply.ts";
 import { applyChange } from "./change.ts";
 import { emptyPolicy, type CompiledPolicy } from "./compile.ts";
 import { decideConnection, decideRelay, decideSender } from "./decide.ts";
@@ -189,6 +189,21 @@ suite("decideRelay()", () => {
       const from = client("10.0.0.1", { localAddress: address(came) });
       assert.equal(said(decideRelay(policy, from, mailbox("u@own.example"), null, ID)), expected, `${IFCDMN} ${came}`);
     }
+  });
+
+  test("refuses what the next hop of a local recipient does not know; for others its word is none", () => {
+    const policy = policyOf({ ALWRLY: "*ALL" });
+    const refusal = reply(550, "5.1.1", "Who\u202e?\r\n250 Ok".repeat(100));
+    const from = { ...client("10.0.0.1"), recipientRefusal: refusal };
+    const decision = decideRelay(policy, from, mailbox("u@inside.example"), null, ID);
+    assert.equal(said(decision), "refuse VERIFY");
+    assert.match(decision.reply.text.join(), /^<u@inside\.example>: no such mailbox here \[D-/);
+    assert.equal(`${decision.reply.code} ${decision.reply.enhanced}`, "550 5.1.1");
+    const last = decision.path.at(-1) ?? "";
+    assert.match(last, /^Next hop: u@inside\.example is not known there: 550 5\.1\.1 Who[\x20-\x7e]{1,300}…$/);
+    assert.equal(said(decideRelay(policy, from, mailbox("u@far.example"), null, ID)), "relay ALWRLY");
+    const unasked = { ...from, recipientRefusal: null };
+    assert.equal(said(decideRelay(policy, unasked, mailbox("u@inside.example"), null, ID)), "local LOCAL");
   });
 
   test("follows percent routes of ours a bounded way", () => {

@@ -90,6 +90,11 @@ function judgeRelay(
   if (recipient === null) return ADDRESS;
   const local = whyOurs(policy, client, recipient);
   if (trail) trail.push(words.recipientDomain(recipient, local));
+  const { recipientRefusal } = client;
+  if (local !== null && recipientRefusal != null) {
+    if (trail) trail.push(words.unknownMailbox(recipient, recipientRefusal));
+    return judged("refuse", "VERIFY", local.kind === "entry" ? local.entry.id : 0, recipient);
+  }
   const allowed =
     local !== null
       ? judged("local", "LOCAL", local.kind === "entry" ? local.entry.id : 0, recipient)

@@ -5,7 +5,7 @@ import { formatInstant } from "../base/time.ts";
 import type { Domain } from "../mail/domain.ts";
 import { formatIpAddress } from "../mail/ip.ts";
 import { formatMailbox, formatMailboxHost, type Mailbox } from "../mail/mailbox.ts";
-import { reply, type Reply } from "../mail/reply.ts";
+import { describeReply, reply, type Reply } from "../mail/reply.ts";
 import type { CompiledPolicy, LocalBecause } from "./compile.ts";
 import { formatEntryId, formatEntryValue } from "./coverage.ts";
 import type { ClientFacts } from "./decision.ts";
@@ -16,6 +16,8 @@ import { describeAction } from "./route-words.ts";
 
 /** An address of at most 64 + 1 + 255 octets whose every character had to be escaped still fits. */
 const ADDRESS_CHARACTERS_MAX = 400;
+/** What a next hop said, in a path. */
+const REPLY_CHARACTERS_MAX = 200;
 
 // --- the path ---------------------------------------------------------------------------------------------------------
 
@@ -139,6 +141,10 @@ function ours(local: LocalBecause | null): string {
   }
 }
 
+export function unknownMailbox(recipient: Mailbox, said: Reply): string {
+  return `Next hop: ${addressOf(recipient)} is not known there: ${printable(describeReply(said), REPLY_CHARACTERS_MAX)}`;
+}
+
 export function neverRelayed(mailbox: Mailbox): string {
   return `Address: ${addressOf(mailbox)} is a route or an address in an address: refused`;
 }
@@ -196,6 +202,10 @@ export function relayRefusal(about: string, address: string, tag: string): Reply
 
 export function routeRefusal(about: string, tag: string): Reply {
   return reply(550, "5.7.1", `${prefix(about)}mail for it is not taken here, by policy ${tag}`);
+}
+
+export function mailboxRefusal(about: string, tag: string): Reply {
+  return reply(550, "5.1.1", `${prefix(about)}no such mailbox here ${tag}`);
 }
 
 function prefix(about: string | null): string {

@@ -19,6 +19,7 @@ export type Rule =
   | "AUTH-REQUIRED" // ALWAUTH(*LCLRLY), or a *REJECT client under OVRRJTCNNL(*YES), has not authenticated
   | "VFYFROMUSR"
   | "ADDRESS" // the forward-path is one that is never relayed: a ! path, "user@host"@local, a literal that is not ours
+  | "VERIFY" // the recipient's domain is ours, and its next hop does not know the mailbox
   | "ROUTE" // the lists allow it, and a route with ACTION(*REFUSE) does not
   | "CONNECT" // nothing forbids the connection
   | "NO-MATCH" // no entry allows it
@@ -51,6 +52,11 @@ export interface ClientFacts {
   readonly listedBy: Domain | null;
   /** Whether this session offers AUTH, now or after STARTTLS: OVRRJTCNNL(*YES) lets in only where that is true. Absent is no. */
   readonly mayAuthenticate?: boolean;
+  /**
+   * What the next hop said that a local recipient goes to, asked before, where it does not know the mailbox. Absent or null: it was not asked, takes it,
+   * or leaves it in doubt.
+   */
+  readonly recipientRefusal?: Reply | null;
 }
 
 /** `recipient` is what is delivered to: the final address, where the forward-path had a route in it. */

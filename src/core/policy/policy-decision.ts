@@ -88,6 +88,7 @@ export class PolicyDecision implements RelayDecision {
         return words.connectionRefusal(address, tag);
       case "refuse":
         if (this.rule === "AUTH-REQUIRED") return words.authenticationDemand(tag);
+        if (this.rule === "VERIFY") return words.mailboxRefusal(about ?? "", tag);
         if (this.rule === "ROUTE") return words.routeRefusal(about ?? "", tag);
         return question.kind === "recipient"
           ? words.relayRefusal(about ?? "", address, tag)

@@ -24,5 +24,5 @@ export async function newHouse(): Promise<{ house: TestHouse; use: (id: EntryId,
     use: (id) => uses.get(id) ?? null,
     record: () => undefined,
   });
-  return { house: new TestHouse(policy, new Explainer({ policy, clock })), use: (id, use) => void uses.set(id, use) };
+  return { house: new TestHouse(policy, new Explainer({ policy, clock, verifier: null })), use: (id, use) => void uses.set(id, use) };
 }
