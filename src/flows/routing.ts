@@ -35,14 +35,16 @@ const MESSAGES_PER_CONNECTION = 2;
 /** Captures at once: they wait for the disk only, and share its syncs. */
 const CAPTURE_WINDOW = 1_000;
 
+const NO_POLICY = -1;
+
 /** The routes and retries of this moment: the configuration with the policy over it. */
 export class Routing {
   readonly #configuration: DeliveryConfiguration;
   readonly #policy: () => DeliveryPolicy | null;
   readonly #isOwnAddress: (address: IpAddress) => boolean;
   readonly #now: () => Instant;
-  /** 0 while there is no policy. */
-  #version = 0;
+  /** `NO_POLICY` while there is none; 0 is one that nobody changed yet. */
+  #version = NO_POLICY;
   #rules: RoutingRules;
   #plan: RetryPlan;
   #attributes: Attributes = DEFAULT_ATTRIBUTES;
@@ -149,7 +151,7 @@ export class Routing {
   /** Looks whether the policy changed. Without one, mail that was accepted flows by the defaults (law 7). */
   refresh(): void {
     const policy = this.#policy();
-    const version = policy?.version ?? 0;
+    const version = policy?.version ?? NO_POLICY;
     if (version === this.#version) return;
     this.#version = version;
     this.#attributes = policy?.attributes ?? DEFAULT_ATTRIBUTES;
