@@ -3,13 +3,13 @@
  *
  *     node tests/bench/transport.bench.ts [--count 30000] [--connections 10]
  */
-import { NO_TLS_RESULTS } from "../../src/adapters/memory/tls-policies.ts";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
 import { parseArgs } from "node:util";
 import { NO_ACCESS_TOKENS } from "../../src/adapters/memory/access-tokens.ts";
 import { WallClock } from "../../src/adapters/memory/clock.ts";
+import { NO_TLS_RESULTS } from "../../src/adapters/memory/tls-policies.ts";
 import { SmtpTransport } from "../../src/adapters/smtp-client/transport.ts";
 import { DEFAULT_LIMITS } from "../../src/core/base/limits.ts";
 import type { Domain } from "../../src/core/mail/domain.ts";
@@ -101,24 +101,32 @@ async function run(): Promise<void> {
 function runSink(): void {
   const server = net.createServer({ noDelay: true }, (socket) => {
     let inData = false;
+    let rest = "";
     socket.write("220 sink.example\r\n");
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
-      const text = chunk.toString("latin1");
-      if (inData) {
-        if (!text.endsWith("\r\n.\r\n")) return;
-        inData = false;
-        socket.write("250 2.0.0 Ok\r\n");
-      } else if (text.startsWith("EHLO")) socket.write("250-sink.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n");
-      else if (text.startsWith("QUIT")) socket.end("221 Bye\r\n");
-      else {
-        inData = true;
-        socket.write("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 Go\r\n");
+      rest += chunk.toString("latin1");
+      let answers = "";
+      // An envelope may come with the content before it (RFC 2920 §3.1).
+      for (;;) {
+        const mark = inData ? "\r\n.\r\n" : "\r\n";
+        const end = rest.indexOf(mark);
+        if (end < 0) break;
+        answers += inData ? "250 2.0.0 Ok\r\n" : answerTo(rest);
+        inData = !inData && rest.startsWith("DATA");
+        rest = rest.slice(end + mark.length);
       }
+      if (answers !== "") socket.write(answers);
     });
   });
   server.listen(0, "127.0.0.1", () => {
     const address = server.address();
     if (address !== null && typeof address === "object") process.send?.(address.port);
   });
+}
+
+function answerTo(line: string): string {
+  if (line.startsWith("EHLO")) return "250-sink.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n";
+  if (line.startsWith("DATA")) return "354 Go\r\n";
+  return line.startsWith("QUIT") ? "221 Bye\r\n" : "250 2.1.0 Ok\r\n";
 }
