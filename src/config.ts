@@ -68,6 +68,8 @@ export interface Config {
   readonly policy: { readonly initial: string | null };
   readonly delivery: DeliveryConfig;
   readonly dns: DnsConfig;
+  /** Null: none are sent. */
+  readonly tlsReports: { readonly contact: string; readonly organization: string } | null;
   /** Null turns the console off. */
   readonly console: { readonly address: SocketAddress | null };
   readonly log: { readonly level: LogLevel };

@@ -8,8 +8,10 @@ import type { Domain } from "./core/mail/domain.ts";
 import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.ts";
 import { NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
 import { createStsPolicyFetcher } from "./adapters/mta-sts/policy-fetcher.ts";
+import { ReportPoster } from "./adapters/mta-sts/report-poster.ts";
 import { createStsPolicyFiles } from "./adapters/mta-sts/policy-files.ts";
 import type { Descriptors } from "./adapters/node/descriptors.ts";
+import { createTlsTallyFiles } from "./adapters/node/tls-tally-files.ts";
 import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
 import { signingCryptography } from "./adapters/node/signing.ts";
 import { GraphTransport } from "./adapters/graph/transport.ts";
@@ -20,14 +22,16 @@ import { SmtpProber } from "./adapters/smtp-client/probe.ts";
 import { SmtpRecipientProber } from "./adapters/smtp-client/recipient-prober.ts";
 import { SmtpTransport } from "./adapters/smtp-client/transport.ts";
 import type { Store } from "./adapters/store-sqlite/store.ts";
+import { TlsCounter } from "./flows/count-tls.ts";
 import { ChosenTransport } from "./flows/choose-transport.ts";
 import type { TlsFinderOptions } from "./flows/find-tls.ts";
 import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
 import { OAuthKeeper } from "./flows/keep-oauth-accounts.ts";
 import { StsKeeper } from "./flows/keep-sts-policies.ts";
 import type { WebClient } from "./flows/oauth-ports.ts";
-import type { AccessTokens, Clock, Cryptography, TlsResults, Transport, RouteProber } from "./flows/ports.ts";
+import type { AccessTokens, Clock, Cryptography, Resolver, TlsResults, Transport, RouteProber } from "./flows/ports.ts";
 import type { Recorder } from "./flows/record.ts";
+import type { TlsReporterOptions } from "./flows/report-tls.ts";
 import { Sealer } from "./flows/seal.ts";
 import { MessageSigner, type Signer } from "./flows/sign.ts";
 
@@ -54,6 +58,8 @@ export interface Outbound {
   readonly dkim: DkimKeeper;
   readonly oauth: OAuthKeeper;
   readonly stsPolicies: StsKeeper;
+  /** null where no reports of TLS are sent. */
+  readonly tlsReports: Pick<TlsReporterOptions, "counter" | "poster"> | null;
   /** What the search for next hops goes by. */
   readonly tls: Pick<TlsFinderOptions, "publishedTls" | "stsPolicies" | "tlsResults">;
   readonly transport: Transport;
@@ -89,21 +95,34 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     assertions: assertionCryptography,
     record: (by, text) => recorder.operation({ at: clock.now(), by, text }),
   });
+  const tlsReports = await openTlsReports(parts, resolver);
+  const tlsResults = tlsReports?.counter ?? NO_TLS_RESULTS;
   const stsPolicies = await StsKeeper.open({
     clock,
     resolver,
     limits,
     fetcher: createStsPolicyFetcher({ clock, resolver, limits }),
     store: createStsPolicyFiles(config.dataDirectory),
-    tlsResults: NO_TLS_RESULTS,
+    tlsResults,
     onFault: (fault) => parts.warn(`a policy of MTA-STS cannot be kept: ${String(fault)}`),
   });
-  const tls = { publishedTls: config.delivery.publishedTls, stsPolicies, tlsResults: NO_TLS_RESULTS };
-  const { transport, prober, recipientProber } = openTransport(parts, tls.tlsResults, oauth);
+  const tls = { publishedTls: config.delivery.publishedTls, stsPolicies, tlsResults };
+  const { transport, prober, recipientProber } = openTransport(parts, tlsResults, oauth);
   const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
   const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
   const signer = new Sealer(sealing, new MessageSigner(signing));
-  return { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, recipientProber, signer };
+  return { resolver, web, dkim, oauth, stsPolicies, tlsReports, tls, transport, prober, recipientProber, signer };
+}
+
+async function openTlsReports(parts: OutboundParts, resolver: Resolver): Promise<Outbound["tlsReports"]> {
+  const { config, clock, limits, warn } = parts;
+  if (config.tlsReports === null) return null;
+  const store = createTlsTallyFiles(config.dataDirectory);
+  const onFault = (fault: unknown): void => warn(`figures for TLS reports cannot be kept: ${String(fault)}`);
+  return {
+    counter: await TlsCounter.open({ clock, limits, store, onFault }),
+    poster: new ReportPoster({ clock, limits, resolver }),
+  };
 }
 
 function openTransport(

@@ -35,12 +35,13 @@ import type { Operations, ServerStatus } from "./flows/operations.ts";
 import { applyPolicy } from "./flows/policy-file.ts";
 import { Receiver } from "./flows/receive.ts";
 import { Recorder } from "./flows/record.ts";
+import { TlsReporter, type TlsReporterOptions } from "./flows/report-tls.ts";
 import { SnapshotSaver } from "./flows/save-snapshots.ts";
 import { Server } from "./flows/serve.ts";
 import { Submitter } from "./flows/submit.ts";
 import { UseAccount } from "./flows/use-account.ts";
 import { RecipientVerifier, type RecipientVerifierOptions } from "./flows/verify-recipients.ts";
-import { openOutbound } from "./outbound.ts";
+import { openOutbound, type Outbound } from "./outbound.ts";
 
 /** Lines for developers and operators; one sentence each, never content of mail, never a secret. */
 export interface Log {
@@ -155,8 +156,8 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     ...{ recorder, store, descriptors, sealingDomain, warn },
     version: around.version,
   };
-  const { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, recipientProber, signer } =
-    await openOutbound(towardsNextHops);
+  const outbound = await openOutbound(towardsNextHops);
+  const { resolver, web, dkim, oauth, stsPolicies, tls, transport, prober, recipientProber, signer } = outbound;
   const composer = new MimeComposer();
   const deliverer = new Deliverer({
     hostname,
@@ -168,11 +169,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     spool: store.spool,
     transport,
     signer,
-    resolver,
-    cryptography,
-    recorder,
-    use,
-    composer,
+    ...{ resolver, cryptography, recorder, use, composer },
     accounts: oauth,
     own: createOwnHost({ hostname, clock, bound: () => listeners.state().map(({ bound }) => bound) }),
     policy: keeper,
@@ -191,6 +188,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     limits,
   };
   const verifier = verifierOf(config, { ways: deliverer.ways, prober: recipientProber, clock, limits });
+  const tlsReporter = reporterOf(config, outbound.tlsReports, { ...inbound, resolver, random, packer: composer });
   const receiver = new Receiver({
     ...inbound,
     postmasterDomain: config.localDomains[0] ?? hostname,
@@ -268,6 +266,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     recipientProber,
     web,
     stsPolicies,
+    tlsReporter,
     server,
     listeners,
     control,
@@ -275,6 +274,14 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     certificateWatch: watchOf(certificates, around.log),
     operations,
   });
+}
+
+function reporterOf(
+  { hostname, tlsReports: party }: Config,
+  made: Outbound["tlsReports"],
+  parts: Omit<TlsReporterOptions, "counter" | "poster" | "party">,
+): TlsReporter | null {
+  return party === null || made === null ? null : new TlsReporter({ ...parts, ...made, party: { hostname, ...party } });
 }
 
 function listenersOf({ listeners }: Config, certificates: Certificates): ListenersOptions["listeners"] {
@@ -314,6 +321,7 @@ interface HouseParts {
   readonly recipientProber: { close(): void };
   readonly web: { close(): void };
   readonly stsPolicies: StsKeeper;
+  readonly tlsReporter: TlsReporter | null;
   readonly server: Server;
   readonly listeners: SmtpListeners;
   readonly control: ControlServer;
@@ -346,6 +354,7 @@ class House implements Relaykeeper {
     this.#parts.stsPolicies.start();
     this.#parts.certificateWatch.start();
     this.#recovery = deliverer.start().catch((fault: unknown) => around.crash(fault));
+    this.#parts.tlsReporter?.start();
     const controlled = await control.open(this.controlSocket);
     if (!controlled.ok) return controlled;
     if (config.console.address !== null) {
@@ -367,6 +376,7 @@ class House implements Relaykeeper {
     this.#parts.recipientProber.close();
     this.#parts.web.close();
     await deliverer.stop(STOP_DEADLINE_MS);
+    await this.#parts.tlsReporter?.stop();
     await this.#recovery;
     await this.#parts.stsPolicies.stop();
     this.#parts.resolver.close();

@@ -1,6 +1,6 @@
 /** Reads the configuration file, lays the environment over it, checks the whole and says where it is wrong. */
 import { readFileSync, statSync } from "node:fs";
-import { hostname } from "node:os";
+import { hostname as nameOfMachine } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
@@ -200,10 +200,11 @@ function finish(
   const located = (name: string, path: Path): string =>
     resolve(file !== null && places.inFile(path) ? dirname(file) : sources.directory, name);
   const listeners = parsed.listener.map(listenerConfig);
+  const hostname = parsed.hostname ?? machineName();
   const { certificate, key } = parsed.tls;
   const config: Config = {
     file,
-    hostname: parsed.hostname ?? machineName(),
+    hostname,
     dataDirectory:
       sources.dataDirectory === null
         ? located(parsed.data_dir, ["data_dir"])
@@ -218,6 +219,7 @@ function finish(
       initial: parsed.policy.initial === undefined ? null : located(parsed.policy.initial, ["policy", "initial"]),
     },
     delivery: deliveryConfig(parsed),
+    tlsReports: tlsReports(parsed, hostname),
     dns: { servers: parsed.dns.servers, isTrusted: parsed.dns.trusted },
     console: parsed.console,
     log: parsed.log,
@@ -253,6 +255,11 @@ function deliveryConfig({ delivery }: ParsedFile): DeliveryConfig {
     publishedTls: { dane: published.includes("dane"), mtaSts: published.includes("mta-sts") },
     credentials: user === undefined || password === undefined ? null : { user, password },
   };
+}
+
+function tlsReports({ reports }: ParsedFile, hostname: Domain): Config["tlsReports"] {
+  const { tls, contact, organization } = reports;
+  return tls ? { contact: contact ?? `postmaster@${hostname}`, organization: organization ?? hostname } : null;
 }
 
 /** What no key alone can tell. */
@@ -316,7 +323,7 @@ function secretWarnings({ delivery }: ParsedFile, file: string | null, places: P
 
 /** The machine's name where it is a domain name; a relay in a container with a numeric name still starts. */
 function machineName(): Domain {
-  const own = parseDomain(hostname());
+  const own = parseDomain(nameOfMachine());
   if (own.ok) return own.value;
   const loopback = parseDomain("localhost");
   if (loopback.ok) return loopback.value;

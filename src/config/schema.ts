@@ -4,7 +4,10 @@ import { DEFAULT_LIMITS, type Limits } from "../core/base/limits.ts";
 import { err, ok, type Result } from "../core/base/result.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
 import { formatIpAddress, isLoopback, parseIpAddress } from "../core/mail/ip.ts";
+import { formatMailbox } from "../core/mail/mailbox.ts";
 import { parseCidr, type Network } from "../core/mail/network.ts";
+import { parseMailbox } from "../core/mail/path.ts";
+import { isPrintableAscii } from "../core/mail/xtext.ts";
 import { formatHostPort, parseHostPort, type HostPort } from "../core/mail/host-port.ts";
 import type { SocketAddress } from "../config.ts";
 
@@ -63,6 +66,12 @@ function readNameServer(text: string): Result<SocketAddress, string> {
   return server.ok && server.value.port > 0
     ? server
     : err("is no address of a name server; write it like 127.0.0.1, 127.0.0.1:5353 or [::1]:53");
+}
+
+function readContact(text: string): Result<string, string> {
+  const mailbox = parseMailbox(text);
+  const isPlain = mailbox.ok && mailbox.value.host.kind === "domain" && isPrintableAscii(text);
+  return isPlain ? ok(formatMailbox(mailbox.value)) : err("is no address; write it like postmaster@example.com");
 }
 
 function readConsoleAddress(text: string): Result<SocketAddress | null, string> {
@@ -230,6 +239,23 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("The name servers that resolve for the relay; without it those of `/etc/resolv.conf`."),
+  reports: z
+    .strictObject({
+      tls: z
+        .boolean()
+        .prefault(false)
+        .describe(
+          "Sends the domains that ask for it a daily report of how TLS with their servers went (TLSRPT). [tls.md](tls.md#reports) says more.",
+        ),
+      contact: read(readContact)
+        .optional()
+        .describe(
+          "The address such reports are from, and where their readers may ask. `postmaster@` the hostname by default.",
+        ),
+      organization: z.string().min(1).max(200).optional().describe("Whose reports they are. The hostname by default."),
+    })
+    .prefault({})
+    .describe("What the relay tells others of its own accord."),
   console: z
     .strictObject({
       address: read(readConsoleAddress)

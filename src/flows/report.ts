@@ -1,6 +1,7 @@
 import type { Limits } from "../core/base/limits.ts";
 import type { Content } from "../core/mail/content.ts";
 import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
+import { hasDotLines } from "../core/mail/line-ends.ts";
 import { formatMailbox } from "../core/mail/mailbox.ts";
 import { isPrintableAscii } from "../core/mail/xtext.ts";
 import {
@@ -129,13 +130,4 @@ async function firstOctets(
     if (octets >= octetsMax) break;
   }
   return chunks;
-}
-
-function hasDotLines(octets: Uint8Array): boolean {
-  const DOT = 0x2e;
-  const LF = 0x0a;
-  for (let at = octets.indexOf(DOT); at >= 0; at = octets.indexOf(DOT, at + 1)) {
-    if (at === 0 || octets[at - 1] === LF) return true;
-  }
-  return false;
 }

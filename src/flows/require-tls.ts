@@ -10,8 +10,13 @@ import type { NextHop, NextHopServer, OutgoingMessage, TransportResult } from ".
 export function hopFor(hop: NextHop, { requireTls, reversePath }: OutgoingMessage["envelope"]): NextHop | null {
   if (requireTls === undefined) return hop;
   if (!requireTls) {
-    if (!hop.servers.some(isInsisting)) return hop;
-    const servers = hop.servers.map((server) => (isInsisting(server) ? { ...server, tls: MAY } : server));
+    if (!hop.servers.some((server) => isInsisting(server) || server.policy !== null)) return hop;
+    // It counts nowhere: else two relays would tell each other daily of the reports of the day before (RFC 8460).
+    const servers = hop.servers.map((server) => ({
+      ...server,
+      tls: isInsisting(server) ? MAY : server.tls,
+      policy: null,
+    }));
     return { ...hop, servers, connectionsKey: `${hop.connectionsKey} tls-optional` };
   }
   // A report is not lost for it (RFC 8689 §5).

@@ -1,32 +1,23 @@
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import MimeNode from "nodemailer/lib/mime-node";
 import { formatMailDate } from "../../core/mail/trace-header.ts";
 import type { OwnMail, ReportMail } from "../../core/mail/own-mail.ts";
 import type { Composer, ReportComposer } from "../../flows/ports.ts";
+import type { TlsReportPacker } from "../../flows/tls-report-ports.ts";
 
 /** MIME of our own mail, written by nodemailer's mime-node; it opens no file and no URL. */
-export class MimeComposer implements Composer, ReportComposer {
+export class MimeComposer implements Composer, ReportComposer, TlsReportPacker {
   async compose(mail: OwnMail): Promise<Uint8Array> {
-    const body = { type: BODY_TYPES[mail.body.kind], text: mail.body.text };
-    const octets = mail.attachments.map((attachment) => attachment.octets);
-    const boundary = boundaryOf(mail.messageId, [Buffer.from(body.text), ...octets]);
-    const root = createRoot(mail.attachments.length > 0 ? "multipart/mixed" : body.type, boundary);
-    root.setHeader("From", mail.from);
-    if (mail.to.length > 0) root.setHeader("To", mail.to.join(", "));
-    if (mail.cc.length > 0) root.setHeader("Cc", mail.cc.join(", "));
-    root.setHeader("Subject", mail.subject);
-    root.setHeader("Date", formatMailDate(mail.date));
-    root.setHeader("Message-ID", mail.messageId);
-    for (const { name, value } of mail.headers) root.addHeader(name, value);
-    if (mail.attachments.length === 0) root.setContent(body.text);
-    else root.createChild(body.type).setContent(body.text);
-    for (const attachment of mail.attachments) {
-      const child = root.createChild(attachment.type, { filename: attachment.name });
-      child.setHeader("Content-Disposition", "attachment");
-      // Text too is sent as octets: an attachment arrives as it was.
-      child.setHeader("Content-Transfer-Encoding", "base64");
-      child.setContent(Buffer.from(attachment.octets));
-    }
-    return root.build();
+    return await build(mail, "multipart/mixed");
+  }
+
+  async composeTlsReport(mail: OwnMail): Promise<Uint8Array> {
+    return await build(mail, "multipart/report; report-type=tlsrpt");
+  }
+
+  async gzip(text: string): Promise<Uint8Array> {
+    return await promisify(gzip)(text);
   }
 
   async composeReport(mail: ReportMail): Promise<{ octets: Uint8Array; eightBit: boolean }> {
@@ -45,6 +36,30 @@ export class MimeComposer implements Composer, ReportComposer {
     const octets = await root.build();
     return { octets, eightBit: hasEightBits(octets) };
   }
+}
+
+async function build(mail: OwnMail, container: string): Promise<Uint8Array> {
+  const body = { type: BODY_TYPES[mail.body.kind], text: mail.body.text };
+  const octets = mail.attachments.map((attachment) => attachment.octets);
+  const boundary = boundaryOf(mail.messageId, [Buffer.from(body.text), ...octets]);
+  const root = createRoot(mail.attachments.length > 0 ? container : body.type, boundary);
+  root.setHeader("From", mail.from);
+  if (mail.to.length > 0) root.setHeader("To", mail.to.join(", "));
+  if (mail.cc.length > 0) root.setHeader("Cc", mail.cc.join(", "));
+  root.setHeader("Subject", mail.subject);
+  root.setHeader("Date", formatMailDate(mail.date));
+  root.setHeader("Message-ID", mail.messageId);
+  for (const { name, value } of mail.headers) root.addHeader(name, value);
+  if (mail.attachments.length === 0) root.setContent(body.text);
+  else root.createChild(body.type).setContent(body.text);
+  for (const attachment of mail.attachments) {
+    const child = root.createChild(attachment.type, { filename: attachment.name });
+    child.setHeader("Content-Disposition", "attachment");
+    // Text too is sent as octets: an attachment arrives as it was.
+    child.setHeader("Content-Transfer-Encoding", "base64");
+    child.setContent(Buffer.from(attachment.octets));
+  }
+  return root.build();
 }
 
 const BODY_TYPES = {

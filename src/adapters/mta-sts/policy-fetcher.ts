@@ -14,15 +14,17 @@ export interface PolicyFetcherOptions {
   readonly resolver: Pick<Resolver, "addresses">;
   readonly limits: Pick<Limits, "stsFetchTimeoutMs" | "stsPolicyOctets">;
   /** Where a web server is reached; null where it must not be. By default port 443 of what is neither loopback nor multicast. */
-  readonly reach?: (address: IpAddress) => { readonly host: string; readonly port: number } | null;
+  readonly reach?: Reach;
   /** Authorities besides those that Node trusts, PEM. */
   readonly ca?: string | readonly string[];
 }
 
+export type Reach = (address: IpAddress) => { readonly host: string; readonly port: number } | null;
+
 type Fetched = Result<string, StsFetchFault>;
 
 const HTTPS_PORT = 443;
-const ADDRESSES_MAX = 4;
+export const ADDRESSES_MAX = 4;
 
 /**
  * Fetches `https://mta-sts.DOMAIN/.well-known/mta-sts.txt` (RFC 8461 §3.3): the certificate is verified, only 200 and text/plain count, and no
@@ -57,7 +59,7 @@ async function fetchPolicy(domain: Domain, options: PolicyFetcherOptions): Promi
   }
 }
 
-function reachPublic(address: IpAddress): { readonly host: string; readonly port: number } | null {
+export function reachPublic(address: IpAddress): { readonly host: string; readonly port: number } | null {
   return isUnusable(address) ? null : { host: formatIpAddress(address), port: HTTPS_PORT };
 }
 

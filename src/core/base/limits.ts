@@ -163,6 +163,18 @@ export const DEFAULT_LIMITS = {
   /** MTA-STS policies kept, in memory and in the data directory, and what they hold together; those not asked for longest go first. */
   stsPolicies: 5_000,
   stsCacheOctets: 16 * 1_048_576,
+  /** Policies, and failures of each, that a day's figures for TLSRPT tell apart (RFC 8460 §4.4), and the texts of that day; what is more is counted alone. */
+  tlsTallyPolicies: 10_000,
+  tlsTallyFailures: 50,
+  tlsTallyOctets: 4 * 1_048_576,
+  /** The longest that a report waits after the end of its day, by chance (RFC 8460 §4.1), and how long it is tried (§5.5). */
+  tlsReportDelayMs: 4 * 3_600_000,
+  tlsReportTriesMs: 24 * 3_600_000,
+  /** Domains whose reports are made at once, and reports of a day to the mailboxes of one domain, which anybody's record may name. */
+  tlsReportsAtOnce: 8,
+  tlsReportsToDomain: 1_000,
+  /** Posting one report to a web server, from the name to its answer. */
+  tlsReportPostMs: 60_000,
   /**
    * Header of a message that is edited on its way out, so that ten thousand recipients in To fit. A longer one is not mended, and the message fails where
    * its author would have to be another.

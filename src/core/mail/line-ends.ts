@@ -43,3 +43,11 @@ function lonelyLineEnds(text: Uint8Array): number {
   }
   return count;
 }
+
+/** Whether a line begins with a dot. */
+export function hasDotLines(octets: Uint8Array): boolean {
+  for (let at = octets.indexOf(DOT); at >= 0; at = octets.indexOf(DOT, at + 1)) {
+    if (at === 0 || octets[at - 1] === LF) return true;
+  }
+  return false;
+}

@@ -6,6 +6,7 @@ import { message, type Diagnostic } from "../../core/cl/messages.ts";
 import type { MemoryContent } from "../../core/mail/content.ts";
 import type { Envelope, ReversePath } from "../../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../../core/mail/mailbox.ts";
+import { hasDotLines } from "../../core/mail/line-ends.ts";
 import { parseMailbox, PATH_FAULTS } from "../../core/mail/path.ts";
 import { describeReply } from "../../core/mail/reply.ts";
 import { formatQueueId } from "../../core/queue/message.ts";
@@ -163,9 +164,6 @@ export function envelopeOf(reversePath: ReversePath, recipients: readonly Mailbo
   };
 }
 
-const DOT = 0x2e;
-const LF = 0x0a;
-
 /** A message that is in memory as a whole. */
 export function contentOf(octets: Uint8Array): MemoryContent {
   return { kind: "memory", chunks: [octets], sizeOctets: octets.length, dotLines: hasDotLines(octets) };
@@ -173,13 +171,6 @@ export function contentOf(octets: Uint8Array): MemoryContent {
 
 export function tooLarge(octetsMax: number): Answer {
   return say("SMR0506", formatCount(octetsMax / 1_024));
-}
-
-function hasDotLines(octets: Uint8Array): boolean {
-  for (let at = octets.indexOf(DOT); at >= 0; at = octets.indexOf(DOT, at + 1)) {
-    if (at === 0 || octets[at - 1] === LF) return true;
-  }
-  return false;
 }
 
 export function submitAnswer(submitted: SubmitAnswer, recipients: number): Answer {
