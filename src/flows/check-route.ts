@@ -1,14 +1,12 @@
-import type { ReversePath } from "../core/mail/envelope.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { parseMailbox } from "../core/mail/path.ts";
 import type { Domain } from "../core/mail/domain.ts";
-import { IPV4_LOOPBACK, type IpAddress } from "../core/mail/ip.ts";
+import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
 import { describeReply, type Reply } from "../core/mail/reply.ts";
 import { adviceOn, type Advice } from "../core/queue/advice.ts";
-import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
 import { formatHostPort } from "../core/mail/host-port.ts";
 import type { CommandResult } from "./operate.ts";
-import { testRoute, type RouteWays, type TestWords } from "./test-route.ts";
+import { testMessage, testRoute, type RouteWays, type TestWords } from "./test-route.ts";
 import type { Clock, NextHop, ProbeStep, RouteProber } from "./ports.ts";
 
 export interface RouteQuestion {
@@ -105,18 +103,4 @@ function describeServers({ servers }: NextHop): string {
   const named = [...new Set(servers.map(formatHostPort))];
   const more = named.length > SERVERS_NAMED_MAX ? ` and ${named.length - SERVERS_NAMED_MAX} more` : "";
   return `${named.slice(0, SERVERS_NAMED_MAX).join(", ")}${more}`;
-}
-
-/** Stands for mail that is asked about. */
-export function testMessage(from: ReversePath, to: Mailbox, client: IpAddress, now: number): QueuedMessage {
-  return {
-    id: 0 as QueueId,
-    acceptedAt: now,
-    origin: { client, helo: "", user: null, protocol: "local" },
-    envelope: { reversePath: from, recipients: [{ forwardPath: to }], body: "7BIT", smtpUtf8: false },
-    sizeOctets: 0,
-    outcomes: [null],
-    attempts: 0,
-    held: false,
-  };
 }

@@ -4,7 +4,7 @@ import { mailbox } from "../../tests/delivery/house.ts";
 import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
 import { DEFAULT_ATTRIBUTES } from "../core/policy/policy.ts";
 import { RouteTable } from "../core/policy/route-table.ts";
-import { testMessage } from "./check-route.ts";
+import { testMessage } from "./test-route.ts";
 import { Routing, type DeliveryPolicy } from "./routing.ts";
 
 test("the local domains of the configuration have their own next hop before anybody changed the policy", () => {

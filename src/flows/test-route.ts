@@ -3,6 +3,7 @@ import { printable } from "../core/base/printable.ts";
 import type { Instant } from "../core/base/time.ts";
 import { table, type Column } from "../core/cl/layout.ts";
 import { message } from "../core/cl/messages.ts";
+import type { ReversePath } from "../core/mail/envelope.ts";
 import { formatHostPort } from "../core/mail/host-port.ts";
 import { formatIpAddress, IPV4_LOOPBACK, parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
 import type { Mailbox } from "../core/mail/mailbox.ts";
@@ -161,7 +162,7 @@ function refused(id: "SMR0899" | "SMR0112", ...values: readonly string[]): Comma
 }
 
 /** Stands for mail that is asked about. */
-function testMessage(from: Mailbox | null, to: Mailbox, client: IpAddress, now: Instant): QueuedMessage {
+export function testMessage(from: ReversePath, to: Mailbox, client: IpAddress, now: Instant): QueuedMessage {
   return {
     id: 0 as QueueId,
     acceptedAt: now,

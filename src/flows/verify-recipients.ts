@@ -6,9 +6,8 @@ import type { IpAddress } from "../core/mail/ip.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { replyClass, type Reply } from "../core/mail/reply.ts";
 import { parseRouteKey } from "../core/queue/route.ts";
-import { testMessage } from "./check-route.ts";
 import type { Clock, RecipientProber } from "./ports.ts";
-import type { RouteWays } from "./test-route.ts";
+import { testMessage, type RouteWays } from "./test-route.ts";
 
 export interface RecipientVerifierOptions {
   readonly ways: Pick<RouteWays, "keysOf" | "find">;
