@@ -28,6 +28,7 @@ import type { TlsFinderOptions } from "./flows/find-tls.ts";
 import { DkimKeeper } from "./flows/keep-dkim-keys.ts";
 import { OAuthKeeper } from "./flows/keep-oauth-accounts.ts";
 import { StsKeeper } from "./flows/keep-sts-policies.ts";
+import { accountWarnings, type NamingPolicy } from "./flows/named-accounts.ts";
 import type { WebClient } from "./flows/oauth-ports.ts";
 import type { AccessTokens, Clock, Cryptography, Resolver, TlsResults, Transport, RouteProber } from "./flows/ports.ts";
 import type { Recorder } from "./flows/record.ts";
@@ -66,6 +67,8 @@ export interface Outbound {
   readonly prober: RouteProber;
   readonly recipientProber: SmtpRecipientProber;
   readonly signer: Signer;
+  /** For `status`. */
+  warnings(policy: NamingPolicy): readonly string[];
 }
 
 export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
@@ -111,7 +114,24 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
   const signing = { keys: dkim, spool: store.spool, signing: signingCryptography, clock, limits };
   const sealing = { ...signing, hostname: config.hostname, domain: parts.sealingDomain, resolver };
   const signer = new Sealer(sealing, new MessageSigner(signing));
-  return { resolver, web, dkim, oauth, stsPolicies, tlsReports, tls, transport, prober, recipientProber, signer };
+  return {
+    resolver,
+    web,
+    dkim,
+    oauth,
+    stsPolicies,
+    tlsReports,
+    tls,
+    transport,
+    prober,
+    recipientProber,
+    signer,
+    warnings: (policy) => warningsOf(dkim, oauth, policy),
+  };
+}
+
+function warningsOf(dkim: DkimKeeper, oauth: OAuthKeeper, policy: NamingPolicy): readonly string[] {
+  return [...dkim.warnings(), ...oauth.warnings(), ...accountWarnings(policy, (name) => oauth.find(name) !== null)];
 }
 
 async function openTlsReports(parts: OutboundParts, resolver: Resolver): Promise<Outbound["tlsReports"]> {

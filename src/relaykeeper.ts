@@ -222,7 +222,7 @@ async function furnish(parts: Furniture): Promise<Relaykeeper> {
     meter: processorMeter,
     connectionsOut: () => transport.connections(),
     certificate: certificates,
-    warnings: () => [...warningsOf(config, store, certificates), ...dkim.warnings(), ...oauth.warnings()],
+    warnings: () => [...warningsOf(config, store, certificates), ...outbound.warnings(keeper)],
     recordOperation: (by, text) => recorder.operation({ at: clock.now(), by, text }),
   });
   const operations: Operations = {

@@ -151,7 +151,14 @@ const delivery = z.strictObject({
     .describe(
       "What next hops publish of TLS and the relay keeps to, where no route says otherwise: TLSA records of signed zones (`dane`), and MTA-STS. `[]` keeps to neither.",
     ),
-  user: z.string().min(1).max(255).optional().describe("User name for the smart host. Sent only after TLS."),
+  user: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe(
+      'User name for the smart host. Sent only after TLS, and under `tls = "may"` to a verified certificate too.',
+    ),
   password: z
     .string()
     .min(1)

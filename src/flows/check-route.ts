@@ -6,7 +6,7 @@ import { describeReply, type Reply } from "../core/mail/reply.ts";
 import { adviceOn, type Advice } from "../core/queue/advice.ts";
 import { formatHostPort } from "../core/mail/host-port.ts";
 import type { CommandResult } from "./operate.ts";
-import { testMessage, testRoute, type RouteWays, type TestWords } from "./test-route.ts";
+import { tellsWhoever, testMessage, testRoute, type RouteWays, type TestWords } from "./test-route.ts";
 import type { Clock, NextHop, ProbeStep, RouteProber } from "./ports.ts";
 
 export interface RouteQuestion {
@@ -29,6 +29,8 @@ export interface RouteCheck {
   /** null where every step went well. */
   readonly refusal: Reply | null;
   readonly advice: Advice | null;
+  /** Credentials go to whoever answers. */
+  readonly isUnproven: boolean;
 }
 
 export interface RouteCheckerOptions {
@@ -62,13 +64,14 @@ export class RouteChecker {
     if (found.kind !== "hop") {
       const words = describeReply(found.reply);
       const step: RouteCheckStep = { name: "name", server: "", tookMs, words, reply: found.reply };
-      return verdictOf(key, from, to, [step]);
+      return verdictOf(key, from, to, [step], false);
     }
     const { hop } = found;
     const sender = question.from ?? senderOf(hop) ?? from;
     const recipient = question.to ?? sender;
     const named: RouteCheckStep = { name: "name", server: "", tookMs, words: describeServers(hop), reply: null };
-    return verdictOf(key, sender, recipient, [named, ...(await prober.probe(hop, sender, recipient))]);
+    const walked = await prober.probe(hop, sender, recipient);
+    return verdictOf(key, sender, recipient, [named, ...walked], tellsWhoever(hop));
   }
 
   #postmaster(): Mailbox {
@@ -76,7 +79,13 @@ export class RouteChecker {
   }
 }
 
-function verdictOf(key: string, from: Mailbox, to: Mailbox, steps: readonly RouteCheckStep[]): RouteCheck {
+function verdictOf(
+  key: string,
+  from: Mailbox,
+  to: Mailbox,
+  steps: readonly RouteCheckStep[],
+  isUnproven: boolean,
+): RouteCheck {
   const last = steps.at(-1);
   const refusal = last?.reply ?? null;
   return {
@@ -85,6 +94,7 @@ function verdictOf(key: string, from: Mailbox, to: Mailbox, steps: readonly Rout
     to: formatMailbox(to),
     steps,
     refusal,
+    isUnproven,
     advice: refusal === null ? null : adviceOn(refusal, last?.server ?? ""),
   };
 }

@@ -3,7 +3,7 @@ import type { Instant } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import { formatHostPort, SMTP_PORT, type HostPort } from "../core/mail/host-port.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
-import type { Entry, ListName } from "../core/policy/policy.ts";
+import type { Entry, EntryValue, ListName } from "../core/policy/policy.ts";
 import { DEFAULT_ROUTE, HOST_AUTHENTICATION, type RelayHost, type RouteRule } from "../core/policy/route-rule.ts";
 import {
   HELD_BY_ROUTE,
@@ -57,6 +57,8 @@ interface Known {
   readonly groups: readonly Group[];
   readonly until: Instant;
 }
+
+type HostCredentials = EntryValue & { readonly kind: "host-credentials" };
 
 /** Names change seldom and mail comes in crowds: what was found is good for so long. */
 const REMEMBER_MS = 60_000;
@@ -175,18 +177,25 @@ export class NextHopFinder {
     if (rule !== null && rule.auth.account !== HOST_AUTHENTICATION) {
       const credentials = this.#options.accounts.credentialsOf(rule.auth.account);
       return credentials === null
-        ? noServers("trouble", NO_SUCH_ACCOUNT(rule.name, rule.auth.account))
+        ? noServers("trouble", NO_SUCH_ACCOUNT(`Route ${rule.name}`, rule.auth.account))
         : ok(credentials);
     }
-    for (const entry of this.#options.policy.entries("*HOSTAUTH")) {
-      const value = entry.value;
-      if (value.kind !== "host-credentials" || !this.#isLive(entry)) continue;
-      if (value.host.toLowerCase() !== host.toLowerCase()) continue;
-      const password = this.#options.cryptography.unseal(value.sealedPassword);
-      if (password === null) return noServers("trouble", UNREADABLE_PASSWORD(host));
-      return ok({ kind: "password", user: value.user, password });
+    for (const { value } of this.#options.policy.entries("*HOSTAUTH").filter((entry) => this.#isLive(entry))) {
+      if (value.kind !== "host-credentials" || value.host.toLowerCase() !== host.toLowerCase()) continue;
+      return this.#ofEntry(value);
     }
     return ok(null);
+  }
+
+  #ofEntry({ host, user, sealedPassword, method, account }: HostCredentials): Result<NextHopCredentials, NoServers> {
+    if (account !== "") {
+      const known = this.#options.accounts.credentialsOf(account);
+      if (known === null) return noServers("trouble", NO_SUCH_ACCOUNT(`*HOSTAUTH entry ${host}`, account));
+      return ok({ ...known, user: user === "" ? known.user : user, method });
+    }
+    const password = this.#options.cryptography.unseal(sealedPassword);
+    if (password === null) return noServers("trouble", UNREADABLE_PASSWORD(host));
+    return ok({ kind: "password", user, password, method });
   }
 
   #hop(key: string, rule: RouteRule | null, groups: readonly Group[]): NextHop {
@@ -216,7 +225,12 @@ export class NextHopFinder {
     if (servers.every(({ isImplicit, tls, credentials }) => tls.kind === "may" && !isImplicit && credentials === null))
       return key;
     const demands = servers.map(({ host, isImplicit, tls, credentials }) =>
-      JSON.stringify([host, isImplicit, textOfDemand(tls), credentials && [auth, ...identityOf(credentials)]]),
+      JSON.stringify([
+        host,
+        isImplicit,
+        textOfDemand(tls),
+        credentials && [auth, credentials.method ?? "auto", ...identityOf(credentials)],
+      ]),
     );
     const octets = new TextEncoder().encode([...new Set(demands)].sort().join("\n"));
     return `${key} ${hexOf(this.#options.cryptography.sha256(octets))}`;

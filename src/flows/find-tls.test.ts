@@ -75,6 +75,8 @@ test("what is demanded of a server", async () => {
     ["nothing published", {}, "may (no-policy-found a.example)"],
     ["an address", { domain: null, isSecure: false }, "may"],
     ["port 465 begins with TLS", { port: 465 }, `verify ${MX} implicit`],
+    ["may, and a password goes to whom we know", { level: "may", hasCredentials: true }, `verify ${MX}`],
+    ["encrypt is meant, with a password too", { level: "encrypt", hasCredentials: true }, "encrypt"],
     ["a password goes to whom we know", { hasCredentials: true }, `verify ${MX}`],
 
     ["TLSA in a signed zone", { tlsa: { [MX]: SIGNED } }, `${DANE} (tlsa ${MX})`],

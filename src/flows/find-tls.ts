@@ -89,9 +89,11 @@ export class TlsFinder {
     const { rule, sts, domain } = around;
     switch (rule.level) {
       case "none":
-      case "may":
       case "encrypt":
         return usable({ kind: rule.level });
+      // A password goes to whom we know, as by default.
+      case "may":
+        return usable(around.hasCredentials ? { kind: "verify", names: [host] } : { kind: "may" });
       case "verify":
         return usable({ kind: "verify", names: namesOf(host, domain) });
       case "pin":

@@ -14,7 +14,7 @@ import type { Network } from "../core/mail/network.ts";
 import type { OwnMail, ReportMail } from "../core/mail/own-mail.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import type { Decision, Verdict } from "../core/policy/decision.ts";
-import type { EntryId, PolicyHead, PolicyRecord } from "../core/policy/policy.ts";
+import type { EntryId, HostAuthMethod, PolicyHead, PolicyRecord } from "../core/policy/policy.ts";
 import type { RouteAuth, RoutePace, RouteRule } from "../core/policy/route-rule.ts";
 import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
@@ -278,10 +278,10 @@ export interface AccessTokens {
   refused(account: string, token: string): void;
 }
 
-/** How we say who we are: by a password, or by the token that an OAuth account has at that moment. */
-export type NextHopCredentials =
-  | { readonly kind: "password"; readonly user: string; readonly password: string }
-  | { readonly kind: "token"; readonly user: string; readonly account: string };
+/** How we say who we are: by a password, or by the token that an OAuth account has at that moment. `method`: of the host, where no route says another. */
+export type NextHopCredentials = { readonly user: string; readonly method?: HostAuthMethod } & (
+  { readonly kind: "password"; readonly password: string } | { readonly kind: "token"; readonly account: string }
+);
 
 export interface NextHopServer {
   readonly host: string;

@@ -72,6 +72,7 @@ export async function testRoute(ways: RouteWays, now: Instant, words: TestWords)
       failure === null
         ? message("SMR0893", printable(key))
         : message("SMR0894", printable(key), describeReply(failure.reply)),
+      ...(hop !== null && tellsWhoever(hop) ? [message("SMR0154", printable(key))] : []),
     ],
     output: [lines.join("\n"), ...(hop === null ? [] : [describeHop(hop)])].join("\n\n"),
     value: {
@@ -117,6 +118,11 @@ function describeHop(hop: NextHop): string {
     ` AUTH ${auth}, ${transport === "graph" ? "Microsoft Graph" : "SMTP"}; pace: ${bounds.join(", ") || "as the limits say"}`,
   ];
   return [table(COLUMNS, rows), ...more].join("\n");
+}
+
+/** Whether credentials go to a server that proves nothing. */
+export function tellsWhoever({ servers, auth }: NextHop): boolean {
+  return auth !== "none" && servers.some(({ credentials, tls }) => credentials !== null && tls.kind === "encrypt");
 }
 
 function describeTls({ tls, isImplicit, policy }: NextHopServer): string {

@@ -5,6 +5,7 @@ import { formatInstant } from "../core/base/time.ts";
 import { table } from "../core/cl/layout.ts";
 import { message, type Message } from "../core/cl/messages.ts";
 import { parseAccountName } from "../core/oauth/account.ts";
+import { accountOf, nameOfNamer, namersOf } from "./named-accounts.ts";
 import type { OAuthAccountState, OAuthFault } from "./oauth-operations.ts";
 import type { CommandResult } from "./operate.ts";
 import type { Operations } from "./operations.ts";
@@ -63,8 +64,17 @@ export async function renewOAuthSecret(
 }
 
 /** oauth remove */
-export async function removeOAuthAccount({ oauth }: Oauth, text: string, by: string): Promise<CommandResult> {
+export async function removeOAuthAccount(
+  { oauth, policy }: Oauth & Pick<Operations, "policy">,
+  text: string,
+  confirmed: boolean,
+  by: string,
+): Promise<CommandResult> {
   return await named(text, async (name) => {
+    const namers = [...namersOf(policy)].filter((entry) => accountOf(entry) === name).map(nameOfNamer);
+    if (namers.length > 0 && !confirmed && oauth.find(name) !== null) {
+      return refused(message("SMR0877", name, printable(namers.join(", "), 400)));
+    }
     const removed = await oauth.remove(name, by);
     return removed.ok ? done(message("SMR0863", name), { name }) : refused(faultMessage(removed.error, name));
   });

@@ -47,6 +47,7 @@ export async function checkRoute(operations: Operations, words: CheckWords): Pro
     ok,
     messages: [
       ok ? message("SMR0895", printable(check.key)) : message("SMR0896", printable(check.key), ended),
+      ...(check.isUnproven ? [message("SMR0154", printable(check.key))] : []),
       ...(check.advice === null ? [] : [message("SMR0897", describeAdvice(check.advice))]),
     ],
     output: table(COLUMNS, rows),

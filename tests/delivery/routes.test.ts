@@ -50,6 +50,8 @@ const HOSTAUTH = entryOf(90, "*HOSTAUTH", {
   host: "smart.example",
   user: "listed",
   sealedPassword: "sealed:other",
+  method: "auto",
+  account: "",
 });
 
 suite("the smart host of the configuration", () => {
@@ -218,6 +220,59 @@ suite("a route", () => {
     route(house, {});
     await house.pass(HOUR_MS);
     assert.equal(sentTo(house).at(-1), "mx:far.example <sender@inside.example> u@far.example");
+  });
+});
+
+suite("a *HOSTAUTH entry", () => {
+  const entry = (of: object): Entry => {
+    assert.ok(HOSTAUTH.value.kind === "host-credentials");
+    return { ...HOSTAUTH, value: { ...HOSTAUTH.value, host: "router.example", ...of } };
+  };
+  const token = { sealedPassword: "", user: "", account: "M365", method: "xoauth2" };
+
+  for (const [what, of, credentials] of [
+    [
+      "a password and a method",
+      { method: "login" },
+      { kind: "password", user: "listed", password: "other", method: "login" },
+    ],
+    ["an account", token, { kind: "token", user: "box@inside.example", account: "M365", method: "xoauth2" }],
+    [
+      "an account and a user",
+      { ...token, user: "shared@inside.example" },
+      { kind: "token", user: "shared@inside.example", account: "M365", method: "xoauth2" },
+    ],
+  ] as const) {
+    test(`with ${what} is what a router without a route is told`, async () => {
+      const house = await started();
+      house.accounts = { credentialsOf: (account) => ({ kind: "token", user: "box@inside.example", account }) };
+      house.attributes = { ...house.attributes, MAILROUTER: "router.example:587" };
+      house.version++;
+      house.entries = [entry(of)];
+      await house.accept(["u@far.example"]);
+      await house.settle();
+      assert.deepEqual(house.transport.sent[0]?.hop.servers[0]?.credentials, credentials);
+      assert.deepEqual(hopsOf(house), [`router.example:587 verify as ${credentials.user}`]);
+    });
+  }
+
+  test("whose account is not there defers, and says so", async () => {
+    const house = await started({ mode: "smarthost", smarthost: { host: "router.example", port: 587 } });
+    house.entries = [entry(token)];
+    const { id } = await house.accept(["u@far.example"]);
+    await house.settle();
+    const reply = (await house.deliverer.find(id))?.message.outcomes[0]?.reply.text[0];
+    assert.equal(reply, "*HOSTAUTH entry router.example names account M365, and there is none");
+  });
+
+  test("under a route with TLS(*MAY) is told to a verified server alone", async () => {
+    const house = await started();
+    route(house, { ODD: { ACTION: ["*RELAY"], RLYHOST: ["router.example:587", "other.example"], TLS: ["*MAY"] } });
+    house.entries = [entry({})];
+    await house.accept(["u@far.example"]);
+    await house.settle();
+    const [hop] = hopsOf(house);
+    assert.deepEqual(hop?.split(", ").sort(), ["other.example:25 may", "router.example:587 verify as listed"]);
   });
 });
 

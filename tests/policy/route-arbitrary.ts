@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { parseRoute, ROUTE_FIELDS, type RouteField } from "../../src/core/policy/route-fields.ts";
-import type { RouteRule } from "../../src/core/policy/route-rule.ts";
+import { credentialsFault, parseRoute, ROUTE_FIELDS, type RouteField } from "../../src/core/policy/route-fields.ts";
+import { DEFAULT_ROUTE, type RouteRule } from "../../src/core/policy/route-rule.ts";
 
 /** Texts of every field, some of them with what text, JSON and CL quote. */
 const SAMPLES: Readonly<Record<RouteField, readonly string[]>> = {
@@ -44,6 +44,7 @@ export const routeRule: fc.Arbitrary<RouteRule> = fc
       TLSPIN: texts.TLS?.[0] === "*PIN" ? (texts.TLSPIN ?? SAMPLES.TLSPIN) : [],
       ...(texts.PROTOCOL?.[0] === "*GRAPH" ? { AUTHACC: ["M365"] } : {}),
     });
+    if (route.ok && credentialsFault(route.value)) return { ...route.value, auth: DEFAULT_ROUTE.auth };
     if (!route.ok) throw new Error(JSON.stringify({ texts, faults: route.error }));
     return route.value;
   });

@@ -17,6 +17,7 @@ import { answering, reading, textOf, type Handle } from "./routes.ts";
 const text = z.string().max(1_000).optional();
 const file = z.string().max(65_536).optional();
 const secrets = { secret: file, key: file, certificate: file, keyFile: file, refreshToken: file };
+const removeQuery = z.strictObject({ confirm: z.enum(["true", "false"]).optional() });
 const secretBody = z.strictObject(secrets);
 const addBody = z.strictObject({
   name: z.string().max(1_000),
@@ -59,7 +60,9 @@ export function addOAuthRoutes(app: FastifyInstance, operations: Operations): vo
   add("GET", "/v1/oauth/:name/login", async ({ params }) => {
     return await followOAuthLogin(operations, textOf(params, "name"));
   });
-  add("DELETE", "/v1/oauth/:name", async ({ params }, by) => {
-    return await removeOAuthAccount(operations, textOf(params, "name"), by);
+  add("DELETE", "/v1/oauth/:name", async ({ params, query }, by) => {
+    return await reading(removeQuery, query, async ({ confirm }) => {
+      return await removeOAuthAccount(operations, textOf(params, "name"), confirm === "true", by);
+    });
   });
 }

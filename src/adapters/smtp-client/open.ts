@@ -95,7 +95,8 @@ async function open(hop: NextHop, server: NextHopServer, options: OpenOptions, w
     if (server.credentials && hop.auth !== "none") {
       onStep("auth", null);
       const { replyTimeoutMs } = options.limits;
-      await authenticate(connection, offers, server.credentials, hop.auth, { replyTimeoutMs, tokens: options.tokens });
+      const method = hop.auth === "auto" ? (server.credentials.method ?? "auto") : hop.auth;
+      await authenticate(connection, offers, server.credentials, method, { replyTimeoutMs, tokens: options.tokens });
       onStep("auth", `as ${server.credentials.user}; offered: ${offers.auth.join(" ")}`);
     }
     // Said in the clear it is worth nothing (RFC 8689 §2).

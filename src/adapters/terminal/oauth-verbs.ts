@@ -87,7 +87,11 @@ export const checkAccount: Runner = async (call, caller, relay) => {
 };
 
 export const removeAccount: Runner = async (call, caller, relay) => {
-  return report(await relay.delete(pathOf(call)), call, caller);
+  return report(
+    await relay.delete(`${pathOf(call)}${call.options.flag("confirm") ? "?confirm=true" : ""}`),
+    call,
+    caller,
+  );
 };
 
 /** Says where to enter which code, and waits until somebody has. */

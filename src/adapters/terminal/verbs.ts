@@ -395,9 +395,9 @@ export const VERBS = [
   },
   {
     name: "oauth remove",
-    synopsis: "NAME",
+    synopsis: "NAME [--confirm]",
     summary: "Remove an OAuth account for good, with its secrets.",
-    options: {},
+    options: { confirm: { help: "Do it although a route or a *HOSTAUTH entry names it: its mail will wait." } },
     operands: { min: 1, max: 1 },
   },
   {

@@ -3,7 +3,7 @@ import { formatIpAddress } from "../mail/ip.ts";
 import { formatMask, type Network } from "../mail/network.ts";
 import { formatEntryValue } from "../policy/coverage.ts";
 import type { EntryValue, ListName, NewEntry } from "../policy/policy.ts";
-import { formatRoute, type RouteTexts } from "../policy/route-fields.ts";
+import { formatAuthMethod, formatRoute, type RouteTexts } from "../policy/route-fields.ts";
 import type { RouteRule } from "../policy/route-rule.ts";
 
 /** A sealed password in CL: PASSWORD('{sealed}…'). What follows is for the key of one data directory only. */
@@ -39,13 +39,30 @@ export function formatEntryParameters(list: ListName, value: EntryValue): string
         : `TYPE(${IPV6_SPELLINGS[list] ?? list}) IP6NETADR(${address})`;
     }
     case "host-credentials":
-      return (
-        `TYPE(${list}) HOSTNAME(${quote(value.host)}) USERNAME(${quote(value.user)}) ` +
-        `PASSWORD(${quote(SEALED_PREFIX + value.sealedPassword)})`
-      );
+      return `TYPE(${list}) HOSTNAME(${quote(value.host)})${formatHostAuth(value)}`;
     case "route":
       return `${formatRouteName(value.route)}${formatRouteTexts(formatRoute(value.route))}`;
   }
+}
+
+type HostCredentials = EntryValue & { readonly kind: "host-credentials" };
+
+/** ` USERNAME('u') PASSWORD('{sealed}…')`, with a blank before each; with `present`, what differs from it. */
+export function formatHostAuth(value: HostCredentials, present: HostCredentials | null = null): string {
+  const texts = (of: HostCredentials): readonly (readonly [keyword: string, text: string])[] => [
+    ...(of.user === "" && of.account !== "" && (present === null || present.user === "")
+      ? []
+      : ([["USERNAME", quote(of.user)]] as const)),
+    of.account === "" ? ["PASSWORD", quote(SEALED_PREFIX + of.sealedPassword)] : ["OAUACC", quote(of.account)],
+    ...(of.method === "auto" && (present === null || present.method === "auto")
+      ? []
+      : ([["AUTHMTH", formatAuthMethod(of.method)]] as const)),
+  ];
+  const old = new Set(present === null ? [] : texts(present).map(([keyword, text]) => `${keyword} ${text}`));
+  return texts(value)
+    .filter(([keyword, text]) => !old.has(`${keyword} ${text}`))
+    .map(([keyword, text]) => ` ${keyword}(${text})`)
+    .join("");
 }
 
 export function formatRouteName(route: RouteRule): string {

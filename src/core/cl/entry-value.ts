@@ -13,16 +13,9 @@ import {
 } from "../mail/network.ts";
 import type { EntryId, EntryValue, ListName, NewEntry } from "../policy/policy.ts";
 import type { Arguments, BoundValue } from "./arguments.ts";
-import { SEALED_PREFIX } from "./entry-text.ts";
+import { bareHost, HOST_AUTH_KEYWORDS, readHostAuth, type Sealing } from "./host-auth-value.ts";
 import type { Diagnostic } from "./messages.ts";
 import { parseExpiry } from "./time-value.ts";
-
-/** Seals passwords of *HOSTAUTH; null where there is no key at hand (a file that is only checked). */
-export interface Sealing {
-  seal(secret: string): string;
-  /** Whether the text is one that this key sealed. */
-  isSealed(text: string): boolean;
-}
 
 /** A fault, or several. */
 type Read<T> = Result<T, readonly Diagnostic[]>;
@@ -86,7 +79,7 @@ export function readEntryValue(args: Arguments, sealing: Sealing | null): Read<E
       return address.ok ? ok({ kind: "address", address: address.value }) : address;
     }
     case "*HOSTAUTH":
-      return hostCredentials(args, sealing);
+      return args.given("HOSTNAME") ? hostCredentials(args, sealing) : err([missing(args, "HOSTNAME", "*HOSTAUTH")]);
     case "*ROUTE":
       throw new AssertionFault("no list command takes TYPE(*ROUTE)");
   }
@@ -97,7 +90,7 @@ export function readNamedValue(args: Arguments): Read<EntryValue> {
   if (!args.is("TYPE", "*HOSTAUTH")) return readEntryValue(args, null);
   if (!args.given("HOSTNAME")) return err([missing(args, "HOSTNAME", "*HOSTAUTH")]);
   const host = readHost(args.value("HOSTNAME"), "HOSTNAME");
-  return host.ok ? ok({ kind: "host-credentials", host: host.value, user: "", sealedPassword: "" }) : host;
+  return host.ok ? ok(bareHost(host.value)) : host;
 }
 
 export function parseEntryId(text: string): EntryId | null {
@@ -270,35 +263,18 @@ function readHost(value: BoundValue | null, keyword: string): Read<string> {
 }
 
 function hostCredentials(args: Arguments, sealing: Sealing | null): Read<EntryValue> {
-  const absent = ["HOSTNAME", "USERNAME", "PASSWORD"].filter((keyword) => !args.given(keyword));
-  if (absent.length > 0) return err(absent.map((keyword) => missing(args, keyword, "*HOSTAUTH")));
   const host = readHost(args.value("HOSTNAME"), "HOSTNAME");
   if (!host.ok) return host;
-  const sealed = readPassword(args, host.value, sealing);
-  if (!sealed.ok) return sealed;
-  return ok({
-    kind: "host-credentials",
-    host: host.value,
-    user: args.text("USERNAME") ?? "",
-    sealedPassword: sealed.value,
-  });
-}
-
-function readPassword(args: Arguments, host: string, sealing: Sealing | null): Read<string> {
-  const password = args.text("PASSWORD") ?? "";
-  const at = args.at("PASSWORD");
-  if (password.startsWith(SEALED_PREFIX)) {
-    const sealed = password.slice(SEALED_PREFIX.length);
-    return sealing && !sealing.isSealed(sealed) ? err([{ id: "SMR0127", with: [], at }]) : ok(sealed);
-  }
-  return sealing ? ok(sealing.seal(password)) : err([{ id: "SMR0711", with: [host], at }]);
+  const absent = args.given("OAUACC") ? [] : ["USERNAME", "PASSWORD"].filter((keyword) => !args.given(keyword));
+  if (absent.length > 0) return err(absent.map((keyword) => missing(args, keyword, "*HOSTAUTH")));
+  return readHostAuth(args, bareHost(host.value), sealing);
 }
 
 // --- CHGSMTPLE --------------------------------------------------------------------------------------------------------
 
 /** Whether CHGSMTPLE changes the value itself, and not only text or end. */
 export function changesValue(args: Arguments): boolean {
-  const own = ["NEWADR", "NEWMASK", "NEWHOST", "USERNAME", "PASSWORD"];
+  const own = ["NEWADR", "NEWMASK", "NEWHOST", ...HOST_AUTH_KEYWORDS];
   const byNumber = ["INTNETADR", "SUBNETMASK", "HOSTNAME", "IP6NETADR", "IP6PFX"];
   return [...own, ...(args.given("ENTRY") ? byNumber : [])].some((keyword) => args.given(keyword));
 }
@@ -334,15 +310,7 @@ export function readChangedValue(args: Arguments, present: EntryValue, sealing: 
     }
     case "host-credentials": {
       const name = host ? readHost({ text: host.text, special: false, at: host.at }, host.keyword) : ok(present.host);
-      if (!name.ok) return name;
-      const sealed = args.given("PASSWORD") ? readPassword(args, name.value, sealing) : ok(present.sealedPassword);
-      if (!sealed.ok) return sealed;
-      return ok({
-        ...present,
-        host: name.value,
-        user: args.text("USERNAME") ?? present.user,
-        sealedPassword: sealed.value,
-      });
+      return name.ok ? readHostAuth(args, { ...present, host: name.value }, sealing) : name;
     }
     case "route":
       return err([{ id: "SMR0152", with: [present.route.name], at: args.at("ENTRY") }]);

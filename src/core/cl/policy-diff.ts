@@ -9,8 +9,8 @@ import {
   formatExactInstant,
   formatRouteName,
   formatRouteTexts,
+  formatHostAuth,
   quote,
-  SEALED_PREFIX,
 } from "./entry-text.ts";
 
 interface WholePolicy {
@@ -73,10 +73,7 @@ function formatEntryName(list: ListName, value: EntryValue): string {
 function entryChanges(before: NewEntry, after: NewEntry): string {
   let changes = "";
   if (before.value.kind === "host-credentials" && after.value.kind === "host-credentials") {
-    if (before.value.user !== after.value.user) changes += ` USERNAME(${quote(after.value.user)})`;
-    if (before.value.sealedPassword !== after.value.sealedPassword) {
-      changes += ` PASSWORD(${quote(SEALED_PREFIX + after.value.sealedPassword)})`;
-    }
+    changes += formatHostAuth(after.value, before.value);
   }
   if (before.value.kind === "route" && after.value.kind === "route") {
     changes += formatRouteTexts(changedTexts(before.value.route, after.value.route));

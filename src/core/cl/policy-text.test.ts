@@ -58,6 +58,13 @@ const text = fc.oneof(
   fc.constantFrom("", "O'Brien", "*BLANK", "a\nb", "/* no */", "x +"),
 );
 
+const byPassword = fc
+  .tuple(fc.string({ maxLength: 8 }), fc.constantFrom("auto", "plain", "login", "cram-md5"))
+  .map(([secret, method]) => ({ sealedPassword: `sealed:${secret}`, method, account: "" }) as const);
+const byAccount = fc
+  .tuple(fc.constantFrom("M365", "0-A.B"), fc.constantFrom("auto", "xoauth2", "oauthbearer"))
+  .map(([account, method]) => ({ sealedPassword: "", method, account }) as const);
+
 function value(list: ListName): fc.Arbitrary<EntryValue> {
   const networks = network.map((each): EntryValue => ({ kind: "network", network: each }));
   const addresses = address.map((each): EntryValue => ({ kind: "address", address: each }));
@@ -81,13 +88,8 @@ function value(list: ListName): fc.Arbitrary<EntryValue> {
       return addresses;
     case "*HOSTAUTH":
       return fc
-        .tuple(name, fc.string({ maxLength: 8 }), fc.string({ maxLength: 8 }))
-        .map(([host, user, secret]): EntryValue => ({
-          kind: "host-credentials",
-          host,
-          user,
-          sealedPassword: `sealed:${secret}`,
-        }));
+        .tuple(name, fc.string({ maxLength: 8 }), fc.oneof(byPassword, byAccount))
+        .map(([host, user, rest]): EntryValue => ({ kind: "host-credentials", host, user, ...rest }));
     case "*ROUTE":
       return routeRule.map((route) => ({ kind: "route", route }));
   }

@@ -13,7 +13,8 @@ import {
 import { readCommand } from "./command.ts";
 import { compareEntries, sortEntries } from "./entry-order.ts";
 import { formatAddCommand } from "./entry-text.ts";
-import { readNewEntry, type Sealing } from "./entry-value.ts";
+import { readNewEntry } from "./entry-value.ts";
+import type { Sealing } from "./host-auth-value.ts";
 import { readNewRoute } from "./route-value.ts";
 import { message, type Diagnostic, type Message } from "./messages.ts";
 import { placeOf, splitSource, type Place, type SourceCommand } from "./source.ts";

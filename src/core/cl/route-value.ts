@@ -1,7 +1,14 @@
 import { err, ok, type Result } from "../base/result.ts";
 import type { Instant } from "../base/time.ts";
 import type { NewEntry } from "../policy/policy.ts";
-import { formatRoute, parseRoute, ROUTE_FIELDS, type RouteField, type RouteTexts } from "../policy/route-fields.ts";
+import {
+  credentialsFault,
+  formatRoute,
+  parseRoute,
+  ROUTE_FIELDS,
+  type RouteField,
+  type RouteTexts,
+} from "../policy/route-fields.ts";
 import type { RouteRule } from "../policy/route-rule.ts";
 import type { Arguments } from "./arguments.ts";
 import { readExpiry } from "./entry-value.ts";
@@ -34,9 +41,11 @@ function readRoute(args: Arguments, present: RouteTexts): Read<RouteRule> {
     if (isSaid(args, field)) texts[field] = args.rows(field).map(textOfRow);
   }
   const route = parseRoute(args.text("RTE") ?? "", withoutCompany(args, texts));
-  return route.ok
+  const unsafe = route.ok ? credentialsFault(route.value) : null;
+  const faults = unsafe !== null ? [unsafe] : route.ok ? [] : route.error;
+  return route.ok && unsafe === null
     ? route
-    : err(route.error.map(({ field, text, why }) => ({ id: "SMR0151", with: [text, field, why], at: args.at(field) })));
+    : err(faults.map(({ field, text, why }) => ({ id: "SMR0151", with: [text, field, why], at: args.at(field) })));
 }
 
 function isSaid(args: Arguments, field: RouteField): boolean {

@@ -79,6 +79,8 @@ suite("applyChange()", () => {
       host: "smtp.example",
       user,
       sealedPassword: "sealed",
+      method: "auto",
+      account: "",
     });
     const policy = after(START, add(TEN), add({ ...TEN, list: "*REJECT" }), add(entry("*HOSTAUTH", credentials("a"))));
     assert.equal(fault(policy, add(entry("*HOSTAUTH", credentials("b")))), "duplicate-entry");

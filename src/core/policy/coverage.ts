@@ -23,7 +23,9 @@ export function formatEntryValue(value: EntryValue): string {
     case "address":
       return formatIpAddress(value.address);
     case "host-credentials":
-      return `${value.host} as ${value.user}`;
+      return value.user === "" && value.account !== ""
+        ? `${value.host} as account ${value.account}`
+        : `${value.host} as ${value.user}`;
     case "route":
       return value.route.name;
   }
@@ -61,7 +63,9 @@ export function describeCoverage(value: EntryValue): string {
     case "address":
       return "Covers 1 address of this machine.";
     case "host-credentials":
-      return `The password is kept sealed and sent to ${value.host} in TLS sessions only.`;
+      return value.account === ""
+        ? `The password is kept sealed and sent to ${value.host} in TLS sessions only.`
+        : `Tokens of OAuth account ${value.account} are sent to ${value.host} in TLS sessions only.`;
     case "route":
       return describeRoute(value.route);
   }

@@ -12,7 +12,7 @@ function randomEntry(chance: Chance, id: number): Entry {
     { kind: "domain", domain: domain(`d${chance.below(9)}.example`), subdomains: chance.once(2) },
     { kind: "interface-domain", domain: domain("own.example"), address: chance.once(2) ? address("192.0.2.1") : null },
     { kind: "address", address: address("2001:db8::1") },
-    { kind: "host-credentials", host: "smtp.example", user: "u", sealedPassword: "x" },
+    { kind: "host-credentials", host: "smtp.example", user: "u", sealedPassword: "x", method: "auto", account: "" },
   ];
   return {
     id,

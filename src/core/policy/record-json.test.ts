@@ -20,11 +20,31 @@ suite("encodePolicyChange() and decodePolicyChange()", () => {
         { list: "*CLTBIND", value: { kind: "address", address: address("2001:db8::1") }, text: "ü\t'", expiresAt: 5 },
         {
           list: "*HOSTAUTH",
-          value: { kind: "host-credentials", host: "smtp.example", user: "u", sealedPassword: "x" },
+          value: {
+            kind: "host-credentials",
+            host: "smtp.example",
+            user: "u",
+            sealedPassword: "x",
+            method: "auto",
+            account: "",
+          },
           text: "",
           expiresAt: null,
         },
       );
+      entries.push({
+        list: "*HOSTAUTH",
+        value: {
+          kind: "host-credentials",
+          host: "b.example",
+          user: "",
+          sealedPassword: "",
+          method: "xoauth2",
+          account: "M365",
+        },
+        text: "",
+        expiresAt: null,
+      });
       const changes: PolicyChange[] = [
         { kind: "set-attributes", attributes: { MAILROUTER: "r:25", ALIASDMN: [domain("a.example")] } },
         { kind: "set-attributes", attributes: { MAILROUTER: null, RTYDAY: { attempts: 1, interval: 2 } } },
@@ -43,6 +63,20 @@ suite("encodePolicyChange() and decodePolicyChange()", () => {
         assert.deepEqual(decoded.value, change);
       }
     }
+  });
+
+  test("a *HOSTAUTH entry from before methods and accounts is one of a password", () => {
+    const decoded = decodePolicyChange(
+      '{"kind":"add-entry","entry":["*HOSTAUTH",["host-credentials","a.example","u","sealed"],"",null]}',
+    );
+    assert.deepEqual(decoded.ok && decoded.value.kind === "add-entry" && decoded.value.entry.value, {
+      kind: "host-credentials",
+      host: "a.example",
+      user: "u",
+      sealedPassword: "sealed",
+      method: "auto",
+      account: "",
+    });
   });
 
   test("what is no change is a fault, never a guess", () => {
@@ -67,6 +101,7 @@ suite("encodePolicyChange() and decodePolicyChange()", () => {
       '{"kind":"add-entry","entry":["*WHITE",["network","10.0.0.0/8"],"",null]}',
       '{"kind":"add-entry","entry":["*ACCEPT",["network","10.0.0.0/8"],"","soon"]}',
       '{"kind":"add-entry","entry":["*NEAR",["domain","a..b"],"",null]}',
+      '{"kind":"add-entry","entry":["*HOSTAUTH",["host-credentials","a","u","x","*NONE"],"",null]}',
       '{"kind":"replace","attributes":{},"entries":{}}',
     ];
     for (const text of faulty) assert.equal(decodePolicyChange(text).ok, false, text);

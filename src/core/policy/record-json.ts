@@ -11,8 +11,17 @@ import {
   type ListName,
   type NewEntry,
   type PolicyChange,
+  type HostAuthMethod,
 } from "./policy.ts";
-import { formatRoute, parseRoute, ROUTE_FIELDS, type RouteField, type RouteTexts } from "./route-fields.ts";
+import {
+  formatAuthMethod,
+  formatRoute,
+  parseHostMethod,
+  parseRoute,
+  ROUTE_FIELDS,
+  type RouteField,
+  type RouteTexts,
+} from "./route-fields.ts";
 
 export function encodePolicyChange(change: PolicyChange): string {
   switch (change.kind) {
@@ -193,7 +202,10 @@ export function encodeValue(value: EntryValue): EncodedValue {
     case "address":
       return ["address", formatIpAddress(value.address)];
     case "host-credentials":
-      return ["host-credentials", value.host, value.user, value.sealedPassword];
+      return [
+        ...["host-credentials", value.host, value.user, value.sealedPassword],
+        ...(value.method === "auto" && value.account === "" ? [] : [formatAuthMethod(value.method), value.account]),
+      ];
     case "route": {
       const fields = Object.entries(formatRoute(value.route));
       return [
@@ -223,12 +235,25 @@ export function decodeValue(json: unknown): EntryValue {
     case "address":
       return { kind, address: valueOf(parseIpAddress(first), first) };
     case "host-credentials":
-      return { kind, host: first, user: second ?? "", sealedPassword: third ?? "" };
+      return {
+        kind,
+        host: first,
+        user: second ?? "",
+        sealedPassword: third ?? "",
+        method: hostMethod(texts[3] ?? "*AUTO"),
+        account: texts[4] ?? "",
+      };
     case "route":
       return { kind, route: valueOf(parseRoute(first, routeTexts(texts.slice(1))), first) };
     default:
       throw new DecodingFault(`value kind ${JSON.stringify(kind)} is not known`);
   }
+}
+
+function hostMethod(text: string): HostAuthMethod {
+  const method = parseHostMethod(text);
+  if (method === null) throw new DecodingFault(`method ${JSON.stringify(text)} is not known`);
+  return method;
 }
 
 /** `RCPDMN=partner.example`: a field with one of its texts. */

@@ -9,11 +9,13 @@ import { formatMailbox } from "../mail/mailbox.ts";
 import { formatNetwork, parseCidr, type Network } from "../mail/network.ts";
 import { parseIpAddress } from "../mail/ip.ts";
 import { parseMailbox } from "../mail/path.ts";
+import type { HostAuthMethod } from "./policy.ts";
 import {
   DEFAULT_ROUTE,
   HOST_AUTHENTICATION,
   type DomainPattern,
   type RelayHost,
+  type RouteAuth,
   type RouteRule,
   type SenderPattern,
 } from "./route-rule.ts";
@@ -79,7 +81,7 @@ const TLS_LEVELS = {
   "*MTASTS": "mta-sts",
   "*PIN": "pin",
 } as const;
-const METHODS = {
+const AUTH_METHODS = {
   "*AUTO": "auto",
   "*NONE": "none",
   "*PLAIN": "plain",
@@ -134,7 +136,7 @@ function allTexts({ match, action, tls, auth, transport, pace, rewrite, hygiene 
     RLYHOST: orNothing("RLYHOST", action.kind === "relay" ? action.hosts.map(formatRelayHost) : []),
     TLS: [nameOf(TLS_LEVELS, tls.level)],
     TLSPIN: orNothing("TLSPIN", tls.pins),
-    AUTHMTH: [nameOf(METHODS, auth.method)],
+    AUTHMTH: [formatAuthMethod(auth.method)],
     AUTHACC: [auth.account],
     PROTOCOL: [nameOf(TRANSPORTS, transport)],
     MAXCNN: number("MAXCNN", pace.connections),
@@ -149,6 +151,17 @@ function allTexts({ match, action, tls, auth, transport, pace, rewrite, hygiene 
 }
 
 const DEFAULT_TEXTS = allTexts(DEFAULT_ROUTE);
+
+/** `*XOAUTH2` */
+export function formatAuthMethod(method: RouteAuth["method"]): string {
+  return nameOf(AUTH_METHODS, method);
+}
+
+/** null where the text is no method of a *HOSTAUTH entry. */
+export function parseHostMethod(text: string): HostAuthMethod | null {
+  const method = Object.hasOwn(AUTH_METHODS, text) ? AUTH_METHODS[text as keyof typeof AUTH_METHODS] : "none";
+  return method === "none" ? null : method;
+}
 
 function nameOf<T>(names: Readonly<Record<string, T>>, value: T): string {
   return Object.keys(names).find((name) => names[name] === value) ?? "";
@@ -192,7 +205,7 @@ export function parseRoute(name: string, texts: RouteTexts): Result<RouteRule, r
     action: kind === "relay" ? { kind, hosts } : { kind },
     tls: { level: reader.choice("TLS", TLS_LEVELS), pins: reader.all("TLSPIN", ROUTE_PINS_MAX, parsePin) },
     auth: {
-      method: reader.choice("AUTHMTH", METHODS),
+      method: reader.choice("AUTHMTH", AUTH_METHODS),
       account: reader.one("AUTHACC", parseAccount) ?? HOST_AUTHENTICATION,
     },
     transport: reader.choice("PROTOCOL", TRANSPORTS),
@@ -237,6 +250,21 @@ function* disagreements(
     yield { field: "AUTHACC", text: auth.account, why: "PROTOCOL(*GRAPH) needs the name of an account." };
   }
 }
+
+/** What a new route may not do with credentials. Routes that were written before are kept: what they send is verified (`TlsFinder`). */
+export function credentialsFault({ tls, auth, transport }: RouteRule): RouteFault | null {
+  // Graph is asked by HTTPS, whatever TLS() says.
+  if (transport === "graph" || (tls.level !== "none" && tls.level !== "may") || !namesCredentials(auth)) return null;
+  return { field: "TLS", text: nameOf(TLS_LEVELS, tls.level), why: PROOF_WANTED };
+}
+
+/** Whether the route says by itself that it authenticates. */
+export function namesCredentials({ method, account }: RouteAuth): boolean {
+  return method !== "none" && (method !== "auto" || account !== HOST_AUTHENTICATION);
+}
+
+const PROOF_WANTED =
+  "With credentials the next hop has to prove its name: TLS(*DFT), *VERIFY, *DANE, *MTASTS or *PIN. *ENCRYPT encrypts to whoever answers.";
 
 type Parsed<T> = Result<T, string>;
 

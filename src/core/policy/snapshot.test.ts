@@ -44,7 +44,7 @@ function randomEntry(chance: Chance): NewEntry {
     case 2:
       return {
         list: "*HOSTAUTH",
-        value: { kind: "host-credentials", host, user: "user", sealedPassword: "sealed" },
+        value: { kind: "host-credentials", host, user: "user", sealedPassword: "sealed", method: "auto", account: "" },
         ...rest,
       };
     case 3:

@@ -281,5 +281,5 @@ export const REFUSED_BY_ROUTE = (route: string): Reply =>
 export const HELD_BY_ROUTE = (route: string): Reply =>
   reply(450, "4.7.1", `Route ${route} holds it until it is released (RLSSMTPEMM)`);
 export const NO_SUCH_ROUTE = (route: string): Reply => reply(451, "4.3.5", `There is no route ${route} any more`);
-export const NO_SUCH_ACCOUNT = (route: string, account: string): Reply =>
-  reply(451, "4.3.5", `Route ${route} names account ${account}, and there is none`);
+export const NO_SUCH_ACCOUNT = (what: string, account: string): Reply =>
+  reply(451, "4.3.5", `${what} names account ${account}, and there is none`);

@@ -2,7 +2,7 @@ import type { Json } from "../../core/base/json.ts";
 import type { Instant } from "../../core/base/time.ts";
 import type { Arguments } from "../../core/cl/arguments.ts";
 import { message, type Diagnostic, type Message, type MessageId } from "../../core/cl/messages.ts";
-import type { Sealing } from "../../core/cl/entry-value.ts";
+import type { Sealing } from "../../core/cl/host-auth-value.ts";
 import type { Operations } from "../operations.ts";
 
 /** What a command is done with. */

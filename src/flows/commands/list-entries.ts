@@ -36,7 +36,8 @@ export const addEntry: Handler = async (context, args) => {
   const { operations } = context;
   const entry = readNewEntry(args, context.now, sealingOf(operations));
   if (!entry.ok) return faultsOf(entry.error);
-  return changeEntry(context, args, { kind: "add-entry", entry: entry.value }, "SMR0101");
+  const done = await changeEntry(context, args, { kind: "add-entry", entry: entry.value }, "SMR0101");
+  return withAccountWarning(context, done, entry.value.value);
 };
 
 export const removeEntry: Handler = async (context, args) => {
@@ -60,8 +61,15 @@ export const changeListEntry: Handler = async (context, args) => {
     ...(args.is("TEXT", "*SAME") ? {} : { text: args.plain("TEXT") ?? "" }),
     ...(args.is("EXPDATE", "*SAME") || !expiry.ok ? {} : { expiresAt: expiry.value }),
   } as const;
-  return changeEntry(context, args, change, "SMR0103");
+  return withAccountWarning(context, await changeEntry(context, args, change, "SMR0103"), value?.value ?? null);
 };
+
+/** A *HOSTAUTH entry may name an OAuth account that is not there. */
+function withAccountWarning({ operations }: CommandContext, done: Answer, value: EntryValue | null): Answer {
+  if (value?.kind !== "host-credentials" || value.account === "" || operations.oauth.find(value.account)) return done;
+  if (done.messages.some(({ severity }) => severity >= 30)) return done;
+  return { ...done, messages: [...done.messages, message("SMR0155", `*HOSTAUTH entry ${value.host}`, value.account)] };
+}
 
 /** The entry that ENTRY, or TYPE and value, name. */
 async function findEntry(context: CommandContext, args: Arguments): Promise<Result<Entry, Answer>> {

@@ -11,8 +11,8 @@ import { message } from "../../core/cl/messages.ts";
 import { changesRoute, readChangedRoute, readNewRoute } from "../../core/cl/route-value.ts";
 import { formatEntryId } from "../../core/policy/coverage.ts";
 import type { Entry } from "../../core/policy/policy.ts";
-import { formatRoute } from "../../core/policy/route-fields.ts";
-import { DEFAULT_ROUTE, type RouteRule } from "../../core/policy/route-rule.ts";
+import { formatRoute, namesCredentials } from "../../core/policy/route-fields.ts";
+import { DEFAULT_ROUTE, HOST_AUTHENTICATION, type RouteRule } from "../../core/policy/route-rule.ts";
 import { describeRoute } from "../../core/policy/route-words.ts";
 import { answer, faultsOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
 import { changeEntry, entryJson } from "./list-entries.ts";
@@ -20,8 +20,25 @@ import { changeEntry, entryJson } from "./list-entries.ts";
 export const addRoute: Handler = async (context, args) => {
   const entry = readNewRoute(args, context.now);
   if (!entry.ok) return faultsOf(entry.error);
-  return changeEntry(context, args, { kind: "add-entry", entry: entry.value }, "SMR0101");
+  const done = await changeEntry(context, args, { kind: "add-entry", entry: entry.value }, "SMR0101");
+  return entry.value.value.kind === "route" ? withWarnings(context, done, entry.value.value.route) : done;
 };
+
+/** What is done, with what is odd about credentials of the route. */
+function withWarnings({ operations }: CommandContext, done: Answer, route: RouteRule): Answer {
+  const { account, method } = route.auth;
+  const warnings = [
+    ...(route.tls.level === "encrypt" && namesCredentials(route.auth)
+      ? [message("SMR0154", `route ${route.name}`)]
+      : []),
+    ...(account !== HOST_AUTHENTICATION && method !== "none" && operations.oauth.find(account) === null
+      ? [message("SMR0155", `Route ${route.name}`, account)]
+      : []),
+  ];
+  return done.messages.some(({ severity }) => severity >= 30)
+    ? done
+    : { ...done, messages: [...done.messages, ...warnings] };
+}
 
 export const removeRoute: Handler = async (context, args) => {
   const found = findRoute(context, args);
@@ -44,7 +61,7 @@ export const changeRoute: Handler = async (context, args) => {
     ...(args.is("TEXT", "*SAME") ? {} : { text: args.plain("TEXT") ?? "" }),
     ...(args.is("EXPDATE", "*SAME") || !expiry.ok ? {} : { expiresAt: expiry.value }),
   } as const;
-  return changeEntry(context, args, change, "SMR0103");
+  return withWarnings(context, await changeEntry(context, args, change, "SMR0103"), changed?.value ?? route);
 };
 
 interface RouteEntry {

@@ -108,6 +108,30 @@ const PASSWORD: Parameter = {
   secret: true,
 };
 
+const HOST_METHOD: Parameter = {
+  keyword: "AUTHMTH",
+  prompt: "Authentication method",
+  help: "How the relay authenticates to the host, where no route says another method.",
+  shape: oneOf({
+    "*AUTO": "The best that is offered",
+    "*PLAIN": "PLAIN",
+    "*LOGIN": "LOGIN",
+    "*CRAMMD5": "CRAM-MD5",
+    "*XOAUTH2": "XOAUTH2, with a token of OAUACC",
+    "*OAUTHBEARER": "OAUTHBEARER, with a token of OAUACC",
+  }),
+  default: "*AUTO",
+  goesWith: { keyword: "TYPE", values: ["*HOSTAUTH"] },
+};
+
+const OAUACC: Parameter = {
+  keyword: "OAUACC",
+  prompt: "OAuth account",
+  help: "The OAuth account whose tokens the host is told, in place of a password. Without USERNAME it is told the user of the account.",
+  shape: characters(32, {}, "Name"),
+  goesWith: { keyword: "TYPE", values: ["*HOSTAUTH"] },
+};
+
 export const TEXT: Parameter = {
   keyword: "TEXT",
   prompt: "Text 'description'",
@@ -151,7 +175,7 @@ export const ADDSMTPLE: CommandDefinition = {
   name: "ADDSMTPLE",
   title: "Add SMTP List Entry",
   help: "Adds an entry to a list of the relay's policy. It holds from the next command of every session on; no connection is ended. The answer says what the entry covers, and what is odd about it.",
-  parameters: [{ ...TYPE, required: true }, ...VALUE, USERNAME, PASSWORD, TEXT, EXPDATE, CONFIRM],
+  parameters: [{ ...TYPE, required: true }, ...VALUE, USERNAME, PASSWORD, HOST_METHOD, OAUACC, TEXT, EXPDATE, CONFIRM],
   elsewhere: REFUSED,
   examples: [
     {
@@ -161,6 +185,10 @@ export const ADDSMTPLE: CommandDefinition = {
     {
       command: "ADDSMTPLE *REJECT INTNETADR('10.100.3.0/24') EXPDATE(*30D)",
       meaning: "A network is refused for 30 days.",
+    },
+    {
+      command: "ADDSMTPLE TYPE(*HOSTAUTH) HOSTNAME('smtp.office365.com') OAUACC(M365)",
+      meaning: "A host is told tokens of an OAuth account.",
     },
     { command: "ADDSMTPLE TYPE(*NEAR) HOSTNAME('partner.example')", meaning: "Anybody may send to that domain." },
     {
@@ -201,7 +229,19 @@ export const CHGSMTPLE: CommandDefinition = {
   name: "CHGSMTPLE",
   title: "Change SMTP List Entry",
   help: "Changes the text, the end, the mask or the value of an entry in one step. It keeps its number, its history and its use. The entry is named by its number, or by its list and value; SUBNETMASK or IP6PFX beside ENTRY is the new one.",
-  parameters: [TYPE, ...VALUE, ENTRY, ...NEW_VALUE, same(TEXT), same(EXPDATE), USERNAME, PASSWORD, CONFIRM],
+  parameters: [
+    TYPE,
+    ...VALUE,
+    ENTRY,
+    ...NEW_VALUE,
+    same(TEXT),
+    same(EXPDATE),
+    USERNAME,
+    PASSWORD,
+    same(HOST_METHOD),
+    OAUACC,
+    CONFIRM,
+  ],
   elsewhere: REFUSED,
   examples: [
     { command: "CHGSMTPLE ENTRY(E17) TEXT('ERP, until the move') EXPDATE(*4W)", meaning: "A new text and an end." },

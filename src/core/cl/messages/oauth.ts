@@ -74,6 +74,12 @@ export const OAUTH = {
     cause: "Nothing was changed.",
   },
   SMR0875: { severity: 40, text: "The OAuth account is not complete: &1.", cause: "Nothing was changed." },
+  SMR0877: {
+    severity: 40,
+    text: "OAuth account &1 is named by &2. Nothing was removed.",
+    cause: "Mail that goes by them would wait in the queue.",
+    recovery: "Change or remove them, or add --confirm.",
+  },
   SMR0876: {
     severity: 0,
     text: "The login of OAuth account &1 is not finished.",

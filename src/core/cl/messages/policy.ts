@@ -191,6 +191,23 @@ export const POLICY = {
     cause: "CHGSMTPLE changes text and end of a route, nothing else of it.",
     recovery: "Use CHGSMTPRTE RTE(&1).",
   },
+  SMR0153: {
+    severity: 30,
+    text: "&1 is not valid for &2. &3",
+    cause: "The *HOSTAUTH entry would not hold: XOAUTH2 and OAUTHBEARER say a token, all other methods a password.",
+  },
+  SMR0154: {
+    severity: 10,
+    text: "Credentials go to whoever answers: TLS(*ENCRYPT) of &1 asks for no certificate.",
+    cause: "What is sent is encrypted, and whoever is on the way can be the one that it is encrypted to.",
+    recovery: "TLS(*VERIFY) asks for a certificate of a known authority, TLS(*PIN) for the one that TLSPIN names.",
+  },
+  SMR0155: {
+    severity: 10,
+    text: "&1 names OAuth account &2, and there is none.",
+    cause: "Mail that goes this way waits in the queue until the account is there.",
+    recovery: "relaykeeper oauth add &2 adds it; relaykeeper oauth list shows those that are there.",
+  },
   SMR0140: {
     severity: 0,
     text: "&1 shown.",
