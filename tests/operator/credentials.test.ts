@@ -55,6 +55,10 @@ test("credentials go to who proves a name, or it is said; an account that is nam
     /^ADDSMTPLE TYPE\(\*HOSTAUTH\) HOSTNAME\('smtp\.example\.net'\) USERNAME\('u@example\.com'\) OAUACC\('M365'\)$/m,
   );
 
+  await relay.clDone("ADDSMTPLE TYPE(*HOSTAUTH) HOSTNAME('b.example') OAUACC(M365)");
+  assert.match(await relay.clDone("DSPPFM FILE(QUSRSYS/QATMADRLST) MBR(HOSTAUTH)"), /b\.example +account M365/);
+  await relay.clDone("RMVSMTPLE TYPE(*HOSTAUTH) HOSTNAME('b.example')");
+
   const kept = /SMR0877 OAuth account M365 is named by route M365, \*HOSTAUTH entry smtp\.example\.net\. Nothing/;
   assert.match(await said("oauth", "remove", "m365"), kept);
   assert.match(await said("oauth", "remove", "m365", "--confirm"), /SMR0863/);

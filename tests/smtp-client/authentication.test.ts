@@ -107,6 +107,16 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    what: "LOGIN, which the *HOSTAUTH entry says, before PLAIN",
+    offer: "AUTH CRAM-MD5 LOGIN PLAIN",
+    credentials: { ...PASSWORD, method: "login" },
+    dialogue: [
+      ["AUTH LOGIN", "334 VXNlcm5hbWU6"],
+      [base64("relay"), "334 UGFzc3dvcmQ6"],
+      [base64("sésame"), WELCOME],
+    ],
+  },
+  {
     what: "CRAM-MD5, with the example of RFC 2195",
     offer: "AUTH CRAM-MD5",
     credentials: { kind: "password", user: "tim", password: "tanstaaftanstaaf" },

@@ -88,7 +88,10 @@ function formatRecord({ value }: Entry): string {
   if (value.kind === "interface-domain") {
     return `${value.domain.padEnd(39)} ${value.address === null ? "" : formatIpAddress(value.address)}`.trimEnd();
   }
-  if (value.kind === "host-credentials") return `${value.host.padEnd(39)} ${printable(value.user, 60)}`;
+  if (value.kind === "host-credentials") {
+    const user = value.user === "" && value.account !== "" ? `account ${value.account}` : value.user;
+    return `${value.host.padEnd(39)} ${printable(user, 60)}`;
+  }
   return formatEntryValue(value);
 }
 
