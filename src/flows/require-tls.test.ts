@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { House, mailbox, sentTo } from "../../tests/delivery/house.ts";
 import { hop, serverAt } from "../../tests/smtp-client/sending.ts";
+import type { Domain } from "../core/mail/domain.ts";
 import { reply } from "../core/mail/reply.ts";
 import { textOfDemand, type TlsDemand } from "../core/tls-policy/demand.ts";
 import { hopFor, resultRequiringTls } from "./require-tls.ts";
@@ -97,4 +98,14 @@ test("a message with REQUIRETLS that cannot be verified fails at once, and its r
   const text = report?.content.kind === "memory" ? Buffer.concat(report.content.chunks).toString() : "";
   assert.match(text, /^Status: 5\.7\.10\r$/m);
   assert.match(text, /^Content-Type: text\/rfc822-headers\r$/m);
+});
+
+test("mail with TLS-Required: No counts nowhere for TLSRPT, and has connections of its own", () => {
+  const policy = { type: "no-policy-found", domain: "example.net" as Domain, strings: [], mxPatterns: [] } as const;
+  const counted = hop(25, { servers: [{ ...serverAt("mx.example.net", 25, { tls: { kind: "may" } }), policy }] });
+  const envelope = { reversePath: from, body: "7BIT", smtpUtf8: false } as const;
+  assert.equal(hopFor(counted, envelope), counted);
+  const found = hopFor(counted, { ...envelope, requireTls: false });
+  assert.equal(found?.servers[0]?.policy, null);
+  assert.notEqual(found?.connectionsKey, counted.connectionsKey);
 });
