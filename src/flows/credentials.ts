@@ -64,7 +64,8 @@ export class Credentials {
   readonly #clock: Clock;
   readonly #limits: Limits;
   readonly #backoff: AuthBackoff;
-  readonly #processKey: Uint8Array;
+  /** Keyed by this process alone. */
+  readonly #tagOf: (octets: Uint8Array) => Uint8Array;
   readonly #remembered = new Map<string, { readonly storedKey: Uint8Array; readonly tag: Uint8Array }>();
   #underWay = 0;
 
@@ -74,7 +75,7 @@ export class Credentials {
     this.#clock = clock;
     this.#limits = limits;
     this.#backoff = new AuthBackoff(limits.authBackoffEntries, limits.authDelayMaxMs);
-    this.#processKey = cryptography.randomOctets(32);
+    this.#tagOf = cryptography.hmacSha256(cryptography.randomOctets(32));
   }
 
   exchange(mechanism: SaslMechanism, client: IpAddress): AuthExchange {
@@ -86,7 +87,7 @@ export class Credentials {
     return this.#bounded(client, login.user, async () => {
       const found = await this.#users.find(login.user);
       const verifier = found ?? this.#decoy(login.user);
-      const tag = this.#cryptography.hmacSha256(this.#processKey, octetsOf(`${login.user}\0${login.password}`));
+      const tag = this.#tagOf(octetsOf(`${login.user}\0${login.password}`));
       const known = this.#remembered.get(login.user);
       if (known && this.#cryptography.equal(known.storedKey, verifier.storedKey)) {
         if (this.#cryptography.equal(known.tag, tag)) return found !== null;
@@ -121,12 +122,12 @@ export class Credentials {
     const message = octetsOf(authMessage);
     const crypto = this.#cryptography;
     const answer = await this.#bounded(client, user, async () => {
-      const signature = crypto.hmacSha256(held.verifier.storedKey, message);
+      const signature = crypto.hmacSha256(held.verifier.storedKey)(message);
       const clientKey = proof.map((octet, i) => octet ^ (signature[i] ?? 0));
       return crypto.equal(crypto.sha256(clientKey), held.verifier.storedKey) && held.known;
     });
     if (answer.kind !== "authenticated") return answer;
-    return { ...answer, signature: crypto.hmacSha256(held.verifier.serverKey, message) };
+    return { ...answer, signature: crypto.hmacSha256(held.verifier.serverKey)(message) };
   }
 
   async #bounded(client: string, user: string, check: () => Promise<boolean>): Promise<AuthStep> {
@@ -156,8 +157,7 @@ export class Credentials {
   }
 
   #decoy(user: string): ScramVerifier {
-    const derive = (label: string): Uint8Array =>
-      this.#cryptography.hmacSha256(this.#processKey, octetsOf(`${label}\0${user}`));
+    const derive = (label: string): Uint8Array => this.#tagOf(octetsOf(`${label}\0${user}`));
     const salt = derive("salt").slice(0, SALT_OCTETS);
     return { salt, iterations: SCRAM_ITERATIONS, storedKey: derive("stored"), serverKey: derive("server") };
   }
@@ -263,10 +263,10 @@ function faultStep(fault: SaslFault): AuthStep {
 }
 
 function keysOf(cryptography: Cryptography, salted: Uint8Array): { storedKey: Uint8Array; serverKey: Uint8Array } {
-  const clientKey = cryptography.hmacSha256(salted, octetsOf("Client Key"));
+  const clientKey = cryptography.hmacSha256(salted)(octetsOf("Client Key"));
   return {
     storedKey: cryptography.sha256(clientKey),
-    serverKey: cryptography.hmacSha256(salted, octetsOf("Server Key")),
+    serverKey: cryptography.hmacSha256(salted)(octetsOf("Server Key")),
   };
 }
 

@@ -248,7 +248,8 @@ export interface UserStore {
 export interface Cryptography {
   randomOctets(count: number): Uint8Array;
   sha256(octets: Uint8Array): Uint8Array;
-  hmacSha256(key: Uint8Array, octets: Uint8Array): Uint8Array;
+  /** To take up a key costs more than to use it. */
+  hmacSha256(key: Uint8Array): (octets: Uint8Array) => Uint8Array;
   pbkdf2Sha256(password: Uint8Array, salt: Uint8Array, iterations: number): Promise<Uint8Array>;
   /** Takes the same time wherever they differ. */
   equal(a: Uint8Array, b: Uint8Array): boolean;

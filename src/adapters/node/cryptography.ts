@@ -1,4 +1,13 @@
-import { createCipheriv, createDecipheriv, createHmac, hash, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hash,
+  pbkdf2,
+  randomBytes,
+  timingSafeEqual,
+} from "node:crypto";
 import { promisify } from "node:util";
 import type { Cryptography } from "../../flows/ports.ts";
 
@@ -14,7 +23,10 @@ export function createCryptography(sealingKey: Uint8Array): Cryptography {
   return {
     randomOctets: (count) => randomBytes(count),
     sha256: (octets) => hash("sha256", octets, "buffer"),
-    hmacSha256: (key, octets) => createHmac("sha256", key).update(octets).digest(),
+    hmacSha256(key) {
+      const secret = createSecretKey(key);
+      return (octets) => createHmac("sha256", secret).update(octets).digest();
+    },
     pbkdf2Sha256: (password, salt, iterations) => pbkdf2Async(password, salt, iterations, 32, "sha256"),
     equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
     seal(secret) {

@@ -17,7 +17,7 @@ describe("createCryptography()", () => {
     const abc = Buffer.from("abc");
     assert.equal(text(cryptography.sha256(abc)), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     // RFC 4231 test case 2
-    const mac = cryptography.hmacSha256(Buffer.from("Jefe"), Buffer.from("what do ya want for nothing?"));
+    const mac = cryptography.hmacSha256(Buffer.from("Jefe"))(Buffer.from("what do ya want for nothing?"));
     assert.equal(text(mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     // RFC 7914 §11
     const derived = await cryptography.pbkdf2Sha256(Buffer.from("passwd"), Buffer.from("salt"), 1);

@@ -162,7 +162,7 @@ const noAccounts: Operations["oauth"] = {
 const fakeCryptography: Operations["cryptography"] = {
   randomOctets: (count) => new Uint8Array(count).fill(7),
   sha256: () => new Uint8Array(32),
-  hmacSha256: () => new Uint8Array(32),
+  hmacSha256: () => () => new Uint8Array(32),
   pbkdf2Sha256: async () => new Uint8Array(32),
   equal: () => false,
   seal: (secret) => `sealed-${secret.length}`,
