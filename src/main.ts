@@ -64,6 +64,7 @@ const RUNNERS: Readonly<Record<ClientVerb, () => Promise<Runner>>> = {
   "route check": async () => (await import("./adapters/terminal/route-verbs.ts")).checkRoute,
   "oauth secret": oauth((verbs) => verbs.renewSecret),
   "oauth remove": oauth((verbs) => verbs.removeAccount),
+  "tls-report": simple((verbs) => verbs.showTlsFigures),
   "store check": simple((verbs) => verbs.checkStore),
   backup: simple((verbs) => verbs.backUp),
   wrksmtple: simple((verbs) => verbs.printScreen),

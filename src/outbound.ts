@@ -5,6 +5,7 @@ import type { Limits } from "./core/base/limits.ts";
 import type { FileContent } from "./core/mail/content.ts";
 import type { Random } from "./core/base/time.ts";
 import type { Domain } from "./core/mail/domain.ts";
+import { parseMailbox } from "./core/mail/path.ts";
 import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.ts";
 import { NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
 import { createStsPolicyFetcher } from "./adapters/mta-sts/policy-fetcher.ts";
@@ -126,12 +127,21 @@ export async function openOutbound(parts: OutboundParts): Promise<Outbound> {
     prober,
     recipientProber,
     signer,
-    warnings: (policy) => warningsOf(dkim, oauth, policy),
+    warnings: (policy) => [...warningsOf(dkim, oauth, policy), ...reportWarnings(config, dkim)],
   };
 }
 
 function warningsOf(dkim: DkimKeeper, oauth: OAuthKeeper, policy: NamingPolicy): readonly string[] {
   return [...dkim.warnings(), ...oauth.warnings(), ...accountWarnings(policy, (name) => oauth.find(name) !== null)];
+}
+
+/** Readers pass over a report without a signature of ours (RFC 8460 §3). */
+function reportWarnings({ tlsReports }: Config, dkim: DkimKeeper): readonly string[] {
+  const contact = parseMailbox(tlsReports?.contact ?? "");
+  if (!contact.ok || contact.value.host.kind !== "domain") return [];
+  const { domain } = contact.value.host;
+  const isSigned = dkim.signingFor(domain).length > 0;
+  return isSigned ? [] : [`TLS reports go out unsigned, and readers ignore those: relaykeeper dkim create ${domain}`];
 }
 
 async function openTlsReports(parts: OutboundParts, resolver: Resolver): Promise<Outbound["tlsReports"]> {

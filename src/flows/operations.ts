@@ -25,6 +25,8 @@ import type {
 import type { MemoryContent } from "../core/mail/content.ts";
 import type { HopView } from "../core/queue/hop-line.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
+import type { ReportingParty } from "../core/tls-policy/tls-report.ts";
+import type { TlsTally } from "../core/tls-policy/tls-tally.ts";
 import type { CommandResult } from "./operate.ts";
 import type { TestWords } from "./test-route.ts";
 import type { RouteCheck, RouteQuestion } from "./check-route.ts";
@@ -252,6 +254,13 @@ export interface RouteOperations {
   test(words: TestWords): Promise<CommandResult>;
 }
 
+/** What is counted for reports of TLS. */
+export interface TlsReportOperations {
+  readonly party: ReportingParty;
+  /** null where nothing is counted of that day, or no more. */
+  tally(day: number): TlsTally | null;
+}
+
 export interface Operations {
   readonly policy: PolicyOperations;
   readonly explain: ExplainOperations;
@@ -262,6 +271,8 @@ export interface Operations {
   readonly dkim: DkimOperations;
   readonly oauth: OAuthOperations;
   readonly routes: RouteOperations;
+  /** null where no reports of TLS are sent. */
+  readonly tlsReports: TlsReportOperations | null;
   readonly cryptography: Cryptography;
   readonly server: ServerOperations;
   readonly composer: Composer;

@@ -17,6 +17,7 @@ import {
   type ReportTarget,
 } from "../core/tls-policy/tls-report.ts";
 import { formatDay, type PolicyTally, type TlsTally } from "../core/tls-policy/tls-tally.ts";
+import type { TlsReportOperations } from "./operations.ts";
 import type { TlsCounter } from "./count-tls.ts";
 import type { Clock, Resolver, Spool, Timer } from "./ports.ts";
 import type { Recorder } from "./record.ts";
@@ -55,7 +56,7 @@ interface Report {
  * Sends the figures of each day that is over to the domains that ask for them (RFC 8460): after a delay by chance, by mail through our own queue or to a
  * web server, to the first place of the domain's record that takes them. What nobody takes is tried again for a day.
  */
-export class TlsReporter {
+export class TlsReporter implements TlsReportOperations {
   readonly #options: TlsReporterOptions;
   /** When a day's reports are sent, or tried again. */
   readonly #dueAt = new Map<number, Instant>();
@@ -67,6 +68,14 @@ export class TlsReporter {
 
   constructor(options: TlsReporterOptions) {
     this.#options = options;
+  }
+
+  get party(): ReportingParty {
+    return this.#options.party;
+  }
+
+  tally(day: number): TlsTally | null {
+    return this.#options.counter.of(day);
   }
 
   start(): void {

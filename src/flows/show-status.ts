@@ -39,6 +39,9 @@ async function describeStatus(operations: Operations, status: ServerStatus, queu
       : [fact("Reports", `${formatCount(queue.reportsWithheld)} withheld since the start: too many in an hour`)]),
     fact("Sessions", `${operations.server.sessions().length} in, ${queue.connectionsOut} out`),
     fact("Certificate", status.certificate),
+    ...(operations.tlsReports === null
+      ? []
+      : [fact("TLS reports", `daily, from ${operations.tlsReports.party.contact}`)]),
     fact("Data directory", status.dataDirectory),
     fact("Running since", `${formatInstant(status.startedAt)}, process ${status.pid}, version ${status.version}`),
     ...status.warnings.map((warning) => fact("Warning", warning)),
@@ -88,6 +91,7 @@ function statusJson(operations: Operations, status: ServerStatus, queue: QueueSu
     deliveryMode: status.deliveryMode,
     queue: { ...queue, oldestAt: queue.oldestAt === null ? null : formatInstant(queue.oldestAt) },
     sessions: server.sessions().length,
+    tlsReports: operations.tlsReports !== null,
     certificate: status.certificate,
     certificateExpiresAt: formatInstant(status.certificateExpiresAt),
     dataDirectory: status.dataDirectory,

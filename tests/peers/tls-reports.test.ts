@@ -74,6 +74,7 @@ test("a domain that asks for it has a report of the day before", { skip, timeout
     assert.equal((await sink.to(`${name}@far.example`)).secure, true);
   }
   await yesterday.command(["dkim", "create", "relay.test", "--now"]);
+  const shown = (await yesterday.command(["tls-report"])).output;
   await yesterday.stop();
   const [kept = ""] = readdirSync(join(directory, "data/tls-reports"));
   assert.match(kept, /^\d{4}-\d\d-\d\d\.json$/);
@@ -88,6 +89,7 @@ test("a domain that asks for it has a report of the day before", { skip, timeout
   // What the report itself went by counts nowhere, and yesterday is done.
   assert.deepEqual(readdirSync(join(directory, "data/tls-reports")), []);
 
+  assert.match(shown, /SMR0881 TLS sessions of \S+, domains: 1\.[\s\S]*mx\.far\.example +no-policy-found +1 +0/);
   assert.equal(sunk.reversePath.address, "");
   assert.equal(sunk.secure, true);
   const { code, output, stdout } = await run("python3", ["-c", TAKE_APART], { input: sunk.content });

@@ -16,6 +16,7 @@ import type { StoreBackup } from "../../flows/ports.ts";
 import { applyPolicy, checkPolicyFile, diffPolicyFile } from "../../flows/policy-file.ts";
 import { showHops } from "../../flows/show-hops.ts";
 import { showMessage } from "../../flows/show-message.ts";
+import { showTlsFigures } from "../../flows/show-tls.ts";
 import { showStatus } from "../../flows/show-status.ts";
 import { jsonBody } from "./json-pieces.ts";
 
@@ -42,6 +43,9 @@ export function addRoutes(app: FastifyInstance, parts: ControlParts): void {
   const post = (path: string, handle: Handle, bodyLimit?: number): void =>
     void app.post(path, bodyLimit === undefined ? {} : { bodyLimit }, answering(handle));
 
+  get("/v1/tls-report", async ({ query }) => {
+    return await reading(dayQuery, query, async ({ day }) => showTlsFigures(operations, day ?? null));
+  });
   get("/v1/status", async () => await showStatus(operations));
   post("/v1/cl", async (request, by) => await doCommand(operations, request.body, by), TEXT_OCTETS_MAX);
   post("/v1/explain", async (request, by) => {
@@ -137,6 +141,7 @@ const explainBody = z.union([
     tls: z.boolean().optional(),
   }),
 ]);
+const dayQuery = z.strictObject({ day: z.string().max(40).optional() });
 const PATH_SHOWN_MAX = 300;
 const backupBody = z.strictObject({ directory: z.string().min(1).max(4_096), withKey: z.boolean().optional() });
 const userBody = z.strictObject({ name: z.string().max(1_024), password: z.string().max(4_096) });

@@ -96,6 +96,7 @@ const operations = {
     },
   },
   journal: { record: () => undefined, flush: async () => undefined, query: async () => [] },
+  tlsReports: null,
   users: new MemoryUserStore(),
   cryptography: createCryptography(new Uint8Array(32)),
   server: { status: () => status, sessions: () => [], jobs: () => [] },

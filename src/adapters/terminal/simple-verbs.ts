@@ -122,6 +122,10 @@ function queueAct(act: "hold" | "release" | "retry" | "remove"): Runner {
   };
 }
 
+export const showTlsFigures: Runner = async (call, caller, relay) => {
+  return report(await relay.get(`/v1/tls-report${query({ day: call.options.text("day") })}`), call, caller);
+};
+
 export const flushQueue: Runner = async (call, caller, relay) => {
   return report(await relay.post("/v1/queue/flush", {}), call, caller);
 };

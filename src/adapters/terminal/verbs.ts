@@ -290,6 +290,13 @@ export const VERBS = [
     operands: { min: 1, max: 1 },
   },
   {
+    name: "tls-report",
+    synopsis: "[--day DAY]",
+    summary: "Show how TLS with the servers of domains went: what TLSRPT tells them.",
+    options: { day: { value: "DAY", help: "A day of UTC that is not reported yet: 2026-11-24; today otherwise." } },
+    operands: NONE,
+  },
+  {
     name: "route list",
     synopsis: "",
     summary: "Show every route: which mail it is for, where that goes, its use.",

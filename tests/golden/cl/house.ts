@@ -51,6 +51,7 @@ export class TestHouse {
       users: new MemoryUserStore(),
       dkim: noKeys,
       oauth: noAccounts,
+      tlsReports: null,
       routes: {
         check: async () => assert.fail("no golden test walks to a next hop"),
         test: async () => assert.fail("no golden test asks for a way"),
