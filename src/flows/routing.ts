@@ -49,7 +49,9 @@ export class Routing {
   #plan: RetryPlan;
   #attributes: Attributes = DEFAULT_ATTRIBUTES;
   #routes = RouteTable.EMPTY;
-  /** Called when the policy is another than before. */
+  /** When the next route ends: that changes the ways of mail as a new version does. */
+  #routesEndAt: Instant = Infinity;
+  /** Called when the policy is another than before, or one of its routes ended. */
   onChange: () => void = () => {};
 
   constructor(
@@ -148,14 +150,16 @@ export class Routing {
     return routeOf(parsed.value, this.#rules, chosen?.route ?? null).key;
   }
 
-  /** Looks whether the policy changed. Without one, mail that was accepted flows by the defaults (law 7). */
+  /** Looks whether the policy changed, be it by an end that came. Without one, mail that was accepted flows by the defaults (law 7). */
   refresh(): void {
     const policy = this.#policy();
     const version = policy?.version ?? NO_POLICY;
-    if (version === this.#version) return;
+    const hasEnded = this.#routesEndAt < Infinity && this.#routesEndAt <= this.#now();
+    if (version === this.#version && !hasEnded) return;
     this.#version = version;
     this.#attributes = policy?.attributes ?? DEFAULT_ATTRIBUTES;
     this.#routes = policy?.routes ?? RouteTable.EMPTY;
+    this.#routesEndAt = this.#routes.nextEnd(this.#now());
     this.#rules = this.#rulesOf(policy);
     this.#plan = planOf(this.#attributes);
     this.onChange();

@@ -117,6 +117,26 @@ suite("a route", () => {
     assert.deepEqual(house.used, [1, 2, 3]);
   });
 
+  test("that ends lets go of mail that was queued on its way, though nobody changes the policy", async () => {
+    const house = await started();
+    const parsed = parseRoute("BRIEF", { RCPDMN: ["far.example"], ACTION: ["*RELAY"], RLYHOST: ["hub.example"] });
+    assert.ok(parsed.ok);
+    const entry = entryOf(1, "*ROUTE", { kind: "route", route: parsed.value });
+    house.routes = new RouteTable([{ ...entry, expiresAt: house.clock.now() + 30 * MINUTE_MS }]);
+    house.version++;
+    house.transport.trouble = (key) => (key === "BRIEF/relay" ? AWAY : null);
+    await house.accept(["u@far.example"]);
+    await house.pass(29 * MINUTE_MS);
+    assert.equal((await house.deliverer.list({}, 1))[0]?.nextHops.join(" "), "BRIEF/relay");
+    const before = house.transport.sent.length;
+    await house.pass(2 * MINUTE_MS);
+    assert.deepEqual(
+      (await house.deliverer.list({}, 1)).map(({ nextHops }) => nextHops.join(" ")),
+      [],
+    );
+    assert.equal(sentTo(house).slice(before).at(-1), "mx:far.example <sender@inside.example> u@far.example");
+  });
+
   test("has a password for each host by itself, and none for hosts that an MX record names", async () => {
     const house = await started({ smarthost: SMARTHOST, credentials: CREDENTIALS });
     route(house, {

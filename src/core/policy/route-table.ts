@@ -66,6 +66,15 @@ export class RouteTable {
     return this.#byName.get(name) ?? null;
   }
 
+  /** When the next of the routes ends after `now`; Infinity where none will. */
+  nextEnd(now: Instant): Instant {
+    let next = Infinity;
+    for (const { entry } of this.#byName.values()) {
+      if (entry.expiresAt !== null && entry.expiresAt > now) next = Math.min(next, entry.expiresAt);
+    }
+    return next;
+  }
+
   /** The route that counts; null where none matches. Routes that ended before `now` match nothing. */
   match(question: RouteQuestion, now: Instant): RouteEntry | null {
     if (this.size === 0) return null;
