@@ -31,6 +31,7 @@ import { RouteChecker } from "./flows/check-route.ts";
 import { Deliverer } from "./flows/deliver.ts";
 import { Explainer } from "./flows/explain.ts";
 import type { StsKeeper } from "./flows/keep-sts-policies.ts";
+import { measure } from "./flows/measure.ts";
 import type { Operations, ServerStatus } from "./flows/operations.ts";
 import { applyPolicy } from "./flows/policy-file.ts";
 import { Receiver } from "./flows/receive.ts";
@@ -357,7 +358,11 @@ class House implements Relaykeeper {
     const controlled = await control.open(this.controlSocket);
     if (!controlled.ok) return controlled;
     if (config.console.address !== null) {
-      const opened = await openConsole(config.console.address, () => this.#health());
+      const opened = await openConsole(
+        config.console.address,
+        () => this.#health(),
+        () => measure(this.operations),
+      );
       if (!opened.ok) return opened;
       this.#console = opened.value;
     }

@@ -267,7 +267,9 @@ export const configSchema = z.strictObject({
     .strictObject({
       address: read(readConsoleAddress)
         .prefault("127.0.0.1:8025")
-        .describe('Where `/health/live` and `/health/ready` answer; a loopback address. `""` turns it off.'),
+        .describe(
+          'Where `/health/live`, `/health/ready` and `/metrics` (for Prometheus) answer; a loopback address. `""` turns it off.',
+        ),
     })
     .prefault({})
     .describe("The HTTP port."),

@@ -2,6 +2,8 @@ import type { AddressInfo } from "node:net";
 import fastify from "fastify";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import { formatIpAddress, type IpAddress } from "../../core/mail/ip.ts";
+import type { Measures } from "../../flows/measure.ts";
+import { formatMetrics } from "./metrics.ts";
 
 export interface Health {
   /** The program runs; where it does not, it should be started again. */
@@ -22,6 +24,7 @@ const CONNECTIONS_MAX = 256;
 export async function openConsole(
   address: { readonly address: IpAddress; readonly port: number },
   health: () => Health,
+  measures: () => Promise<Measures>,
 ): Promise<Result<Console, string>> {
   const host = formatIpAddress(address.address);
   if (!isLoopback(address.address)) return err(`console ${host}: only a loopback address is possible`);
@@ -39,6 +42,10 @@ export async function openConsole(
   app.get("/health/ready", async (_request, reply) => {
     const { ready } = health();
     return await reply.status(ready ? 200 : 503).send({ ready });
+  });
+  app.get("/metrics", async (_request, reply) => {
+    const text = formatMetrics(await measures());
+    return await reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);
   });
   try {
     await app.listen({ host, port: address.port });
