@@ -79,6 +79,9 @@ describe("loadConfig()", () => {
       [dns]
       servers = ["192.0.2.53", "[2001:db8::53]:5353"]
       trusted = true
+      [reports]
+      tls = true
+      organization = "Example Inc."
       [console]
       address = ""
       [log]
@@ -107,6 +110,8 @@ describe("loadConfig()", () => {
     });
     assert.deepEqual(config.dns.servers.map(formatSocketAddress), ["192.0.2.53:53", "[2001:db8::53]:5353"]);
     assert.equal(config.dns.isTrusted, true);
+    const reports = { contact: "postmaster@relay.example.com", organization: "Example Inc." };
+    assert.deepEqual(config.tlsReports, reports);
     assert.equal(config.console.address, null);
     assert.equal(config.log.level, "warn");
     assert.deepEqual(config.limits, { ...DEFAULT_LIMITS, recipients: 500, commandTimeoutMs: 60_000 });
@@ -180,6 +185,11 @@ const wrong: [what: string, text: string, ...expected: string[]][] = [
     "a name server by its name",
     '[dns]\nservers = ["127.0.0.1", "ns.example.net"]',
     'relay.toml:2: dns.servers 2 = "ns.example.net": is no address of a name server; write it like 127.0.0.1, 127.0.0.1:5353 or [::1]:53',
+  ],
+  [
+    "reports from nobody",
+    '[reports]\ncontact = "Post <a@b.example>"',
+    'relay.toml:2: reports.contact = "Post <a@b.example>": is no address; write it like postmaster@example.com',
   ],
   [
     "more name servers than are asked",
