@@ -52,6 +52,7 @@ export class ModelPolicy {
   lets(client: IpAddress, domain: string, isLocal: boolean, now: number): boolean {
     const address = formatIpAddress(client);
     const entries = [...this.#entries.values()].filter(({ ends }) => ends === null || now < ends);
+    if (entries.some(({ list, text }) => list === "*ROUTE" && text === `refuse ${domain}`)) return false;
     const names = (list: string): boolean => entries.some((entry) => entry.list === list && isIn(address, entry.text));
     if (names("*REJECT")) return false;
     if (isLocal || this.#allow === "*ALL") return true;
@@ -65,6 +66,10 @@ export class ModelPolicy {
 
 function textOf(value: EntryValue): string {
   if (value.kind === "network") return formatNetwork(value.network);
+  if (value.kind === "route") {
+    const { action, match } = value.route;
+    return `${action.kind} ${match.recipient?.domain ?? ""}`;
+  }
   if (value.kind !== "domain") throw new Error(`the model knows no ${value.kind}`);
   return `${value.subdomains ? "." : ""}${value.domain}`;
 }

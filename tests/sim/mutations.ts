@@ -8,7 +8,8 @@ export type Mutation =
   | "hold is ignored"
   | "content is cut"
   | "outcome is not written"
-  | "everything is relayed";
+  | "everything is relayed"
+  | "a pace is off by one";
 
 export const MUTATIONS: readonly Mutation[] = [
   "spool answers before the commit",
@@ -20,4 +21,5 @@ export const MUTATIONS: readonly Mutation[] = [
   "content is cut",
   "outcome is not written",
   "everything is relayed",
+  "a pace is off by one",
 ];

@@ -1,3 +1,4 @@
+import { SECOND_MS } from "../../src/core/base/time.ts";
 import type { Domain } from "../../src/core/mail/domain.ts";
 import { ipv4 } from "../../src/core/mail/ip.ts";
 import { reply, replyClass, type Reply } from "../../src/core/mail/reply.ts";
@@ -5,13 +6,14 @@ import type { AddressAnswer, MxAnswer } from "../../src/core/mail/dns-answer.ts"
 import type { NextHop, OutgoingMessage, Resolver, Spool, Transport, TransportResult } from "../../src/flows/ports.ts";
 import type { Chance } from "./chance.ts";
 import type { Ledger, Sending } from "./ledger.ts";
+import { PaceWatch } from "./routes.ts";
 import type { Life, SimTime } from "./time.ts";
 
 /**
  * How a next hop is just now: `well` takes everything, `moody` takes, defers and refuses, `down` cannot be reached, `deaf` loses
- * connections at any point, `full` defers everything, `lost` has trouble with its name.
+ * connections at any point, `full` defers everything, `lost` has trouble with its name, `throttling` takes one message in ten seconds.
  */
-export type Mood = "well" | "moody" | "down" | "deaf" | "full" | "lost";
+export type Mood = "well" | "moody" | "down" | "deaf" | "full" | "lost" | "throttling";
 
 export const MOODS: readonly [Mood, ...Mood[]] = ["well", "moody", "moody", "down", "deaf", "full", "lost"];
 
@@ -33,6 +35,7 @@ const OK = reply(250, "2.0.0", "Ok");
 const CUT = reply(451, "4.4.2", "The connection was lost");
 const UNREACHED = reply(451, "4.4.1", "No server could be reached");
 const SHUTTING_DOWN = reply(421, "4.3.2", "The relay is shutting down");
+const TOO_MANY = reply(421, "4.7.0", "Too many messages, slow down");
 /** What next hops say in their worst hours. */
 const GARBAGE: readonly [Reply, ...Reply[]] = [
   reply(450, "4.2.0", "Try again later"),
@@ -61,10 +64,13 @@ export class SimNetwork {
   readonly #chance: Chance;
   readonly #ledger: Ledger;
   readonly #moods = new Map<string, Mood>();
+  /** When one that throttles took a message last. */
+  readonly #takenAt = new Map<string, number>();
   #isHealed = false;
   /** How to cut what the program of now has under way. */
   #underWay: ReadonlySet<() => void> = new Set();
   sendings = 0;
+  readonly paceWatch = new PaceWatch();
 
   constructor(time: SimTime, chance: Chance, ledger: Ledger) {
     this.#time = time;
@@ -139,6 +145,8 @@ export class SimNetwork {
       send: async (hop, message) => {
         if (!life.alive) return await new Promise(() => {});
         this.sendings++;
+        if (this.paceWatch.isTooMuch(hop.key, this.#time.elapsed))
+          this.#ledger.blame(`${hop.key} gets more than its pace`);
         const sending = this.#ledger.sends(life, message);
         if (isClosing || sending === null) return this.#answer(sending, hop, all(message, SHUTTING_DOWN), true);
         const { content } = message;
@@ -208,9 +216,19 @@ export class SimNetwork {
           message.recipients.map(() => (this.#chance.odds(0.5) ? OK : this.#chance.pick(GARBAGE))),
           false,
         );
+      case "throttling":
+        return plain(all(message, this.#throttle(hop.key) ? TOO_MANY : OK), false);
       case "deaf":
         return this.#layCut(message, plain);
     }
+  }
+
+  /** Whether it is too soon for another message. */
+  #throttle(key: string): boolean {
+    const now = this.#time.elapsed;
+    if (now - (this.#takenAt.get(key) ?? -Infinity) < 10 * SECOND_MS) return true;
+    this.#takenAt.set(key, now);
+    return false;
   }
 
   /** The connection is lost before MAIL, between recipients, or after the dot, when the message may have arrived or not. */

@@ -6,6 +6,7 @@ import type { Chance } from "./chance.ts";
 import type { House } from "./house.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Mutation } from "./mutations.ts";
+import { addRoute } from "./routes.ts";
 
 const NETWORKS: readonly [Network, ...Network[]] = [
   network("10.0.0.0/8"),
@@ -55,6 +56,22 @@ export class SimOperator {
   releaseAll(house: House): Promise<unknown> {
     for (const id of this.#options.ids()) this.#options.ledger.released(id);
     return house.deliverer.release({}, "QSECOFR");
+  }
+
+  /** Mail goes other ways from now on. */
+  changeRoutes(house: House): void {
+    const { chance } = this.#options;
+    const routes = house.keeper.entries("*ROUTE");
+    const route = routes[chance.below(Math.max(1, routes.length))];
+    const change = route && chance.odds(0.4) ? ({ kind: "remove-entry", id: route.id } as const) : addRoute(chance);
+    quietly(house.keeper.change({ change, command: change.kind, by: "QSECOFR", confirmed: true }));
+  }
+
+  /** No mail is held back by a route any more. */
+  async endRoutes(house: House): Promise<void> {
+    for (const { id } of house.keeper.entries("*ROUTE")) {
+      await house.keeper.change({ change: { kind: "remove-entry", id }, command: "", by: "QSECOFR", confirmed: true });
+    }
   }
 
   #workQueue(house: House): void {

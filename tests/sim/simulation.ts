@@ -144,6 +144,9 @@ export class Simulation {
     sometime(4, () => this.#submit());
     if (chance.odds(0.8)) sometime(20, () => this.#house && this.#operator.act(this.#house));
     if (chance.odds(0.8)) sometime(8, () => this.#network.setMood(chance.pick(DOMAINS), chance.pick(MOODS)));
+    // Every other world has routes; the others are as they were.
+    if (this.seed % 2 === 0) sometime(12, () => this.#house && this.#operator.changeRoutes(this.#house));
+    if (this.seed % 2 === 0) sometime(3, () => this.#network.setMood("one.example", "throttling"));
     if (chance.odds(0.5)) sometime(3, () => this.#network.setMood("router.example", chance.pick(MOODS)));
     if (chance.odds(0.6)) sometime(4, () => this.#crash());
     if (chance.odds(0.3)) sometime(2, () => this.#restart());
@@ -202,11 +205,16 @@ export class Simulation {
     if (!house.life.alive) return;
     if (house.keeper.version() > this.#store.policyVersion) this.#ledger.blame("a version that is not in the log");
     this.#house = house;
+    // What a route allowed counts anew with every life, and where the route was gone in between.
+    this.#network.paceWatch.forget();
+    house.keeper.onChange(({ routes }) => {
+      if (routes.find("PACED") === null) this.#network.paceWatch.forget();
+    });
     for (const change of house.keeper.version() === 0 ? firstChanges() : []) {
       quietly(house.keeper.change({ change, command: change.kind, by: "initial", confirmed: true }));
     }
     // After peace has come nothing is held any more.
-    if (this.#isHealed) quietly(this.#operator.releaseAll(house));
+    if (this.#isHealed) quietly(this.#operator.endRoutes(house).then(() => this.#operator.releaseAll(house)));
   }
 
   /** Everything in memory is gone; after a power cut also what was not synced. */
@@ -317,7 +325,8 @@ export class Simulation {
     this.#time.setWallOff(0);
     if (this.#store.trouble === "broken") this.#crash();
     this.#store.trouble = "none";
-    if (this.#house) quietly(this.#operator.releaseAll(this.#house));
+    const house = this.#house;
+    if (house) quietly(this.#operator.endRoutes(house).then(() => this.#operator.releaseAll(house)));
     this.#awaitEnd();
   }
 
