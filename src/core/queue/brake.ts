@@ -18,7 +18,7 @@ const BURST_MS = 100;
 
 /**
  * The rate for a next hop that asked for less (421, 4.7.x, "too many"): halved each time, growing again slowly while it takes
- * messages,.
+ * messages, until it holds nothing any more.
  */
 export class Brake {
   /** Messages a minute now, and when it was pulled first. */
