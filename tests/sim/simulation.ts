@@ -165,6 +165,7 @@ export class Simulation {
     // What is accepted while the clock is ahead stays longer: set far ahead it would only cost time here.
     const errorMs = chance.between(1, chance.pick([SECOND_MS, HOUR_MS, isBack ? 100 * HOUR_MS : AHEAD_MS_MAX]));
     this.#ledger.isTimePlain = false;
+    this.#network.paceWatch.isTimePlain = false;
     this.#time.setWallOff(isBack ? -errorMs : errorMs);
   }
 
