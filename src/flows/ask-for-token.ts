@@ -1,7 +1,7 @@
 import { encodeBase64Url } from "../core/base/base64.ts";
+import { parseRetryAfter } from "../core/base/retry-after.ts";
 import {
   readDeviceAnswer,
-  readRetryAfter,
   readTokenAnswer,
   type DevicePrompt,
   type EndpointAnswer,
@@ -116,7 +116,7 @@ export class TokenAsker {
     const { status, body, retryAfter, date } = asked.value;
     const now = this.#options.clock.now();
     if (date !== null) this.#noteSkew(endpoint, date - now);
-    const answer = read({ status, body, retryAfterMs: readRetryAfter(retryAfter, date ?? now) });
+    const answer = read({ status, body, retryAfterMs: parseRetryAfter(retryAfter, date ?? now) });
     return hasWords(answer) ? { ...answer, words: withoutSecrets(answer.words, secrets) } : answer;
   }
 

@@ -1,3 +1,4 @@
+import { encodeHex } from "../core/base/hex.ts";
 import { err, ok, type Result } from "../core/base/result.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
@@ -15,7 +16,7 @@ import {
   SERVERS_MAX,
   type Route,
 } from "../core/queue/route.ts";
-import { hexOf, textOfDemand, type TlsRule } from "../core/tls-policy/demand.ts";
+import { textOfDemand, type TlsRule } from "../core/tls-policy/demand.ts";
 import {
   ServerFinder,
   type FoundServers,
@@ -233,7 +234,7 @@ export class NextHopFinder {
       ]),
     );
     const octets = new TextEncoder().encode([...new Set(demands)].sort().join("\n"));
-    return `${key} ${hexOf(this.#options.cryptography.sha256(octets))}`;
+    return `${key} ${encodeHex(this.#options.cryptography.sha256(octets))}`;
   }
 
   #isLive(entry: Entry): boolean {

@@ -4,6 +4,7 @@ import { editHeader, HeadReader, type Head, type Mending } from "../core/mail/ed
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import { formatMailDate } from "../core/mail/trace-header.ts";
+import { isPrintableAscii } from "../core/mail/xtext.ts";
 import { DEFAULT_ROUTE, type RouteRule } from "../core/policy/route-rule.ts";
 import { formatQueueId, type QueuedMessage } from "../core/queue/message.ts";
 import type { OutgoingMessage, Spool } from "./ports.ts";
@@ -81,6 +82,6 @@ export class Rewriter {
 /** The null reverse-path stays: a report must not be answered by another one (RFC 5321 §4.5.5). */
 function withSender<Of extends Draft["envelope"]>(envelope: Of, sender: Mailbox): Of {
   if (envelope.reversePath === null) return envelope;
-  const isAscii = /^[\x20-\x7e]*$/.test(formatMailbox(sender));
-  return { ...envelope, reversePath: sender, smtpUtf8: envelope.smtpUtf8 || !isAscii };
+  const needsUtf8 = !isPrintableAscii(formatMailbox(sender));
+  return { ...envelope, reversePath: sender, smtpUtf8: envelope.smtpUtf8 || needsUtf8 };
 }

@@ -5,6 +5,7 @@ import type { ReversePath } from "../core/mail/envelope.ts";
 import type { IpAddress } from "../core/mail/ip.ts";
 import { formatMailbox, type Mailbox } from "../core/mail/mailbox.ts";
 import { replyClass, type Reply } from "../core/mail/reply.ts";
+import { isPrintableAscii } from "../core/mail/xtext.ts";
 import { parseRouteKey } from "../core/queue/route.ts";
 import type { Clock, RecipientProber } from "./ports.ts";
 import { testMessage, type RouteWays } from "./test-route.ts";
@@ -59,7 +60,8 @@ export class RecipientVerifier {
 
   /** The next hop that is asked for a recipient; null where none is. */
   hopFor({ recipient, sender, client }: RecipientQuestion): string | null {
-    if (isPostmaster(recipient) || !isAscii(formatMailbox(recipient))) return null;
+    // Beyond ASCII they need SMTPUTF8 to be asked for (RFC 6531 §3.4), and are not.
+    if (isPostmaster(recipient) || !isPrintableAscii(formatMailbox(recipient))) return null;
     const { ways, clock } = this.#options;
     const key = ways.keysOf(testMessage(sender, recipient, client, clock.now()))[0] ?? "";
     const route = parseRouteKey(key);
@@ -159,11 +161,6 @@ function nameOf(key: string, recipient: Mailbox): string {
 
 function isPostmaster({ localPart }: Mailbox): boolean {
   return localPart.toLowerCase() === "postmaster";
-}
-
-/** Others need SMTPUTF8 to be asked for (RFC 6531 §3.4), and are not. */
-function isAscii(text: string): boolean {
-  return /^[\x20-\x7e]*$/.test(text);
 }
 
 /** 2xx takes it. Of 5xx only what is about the mailbox counts: not the policy of the next hop, its null sender, or a mailbox that is full. */

@@ -1,10 +1,10 @@
 import { counted } from "../core/base/count.ts";
 import type { Json } from "../core/base/json.ts";
+import { parseName } from "../core/base/names.ts";
 import { printable } from "../core/base/printable.ts";
 import { formatInstant } from "../core/base/time.ts";
 import { table } from "../core/cl/layout.ts";
 import { message, type Message } from "../core/cl/messages.ts";
-import { parseAccountName } from "../core/oauth/account.ts";
 import { accountOf, nameOfNamer, namersOf } from "./named-accounts.ts";
 import type { OAuthAccountState, OAuthFault } from "./oauth-operations.ts";
 import type { CommandResult } from "./operate.ts";
@@ -37,7 +37,7 @@ export function listOAuthAccounts({ oauth }: Oauth): CommandResult {
 
 /** oauth show */
 export function showOAuthAccount({ oauth }: Oauth, text: string): CommandResult {
-  const state = oauth.find(parseAccountName(text) ?? "");
+  const state = oauth.find(parseName(text) ?? "");
   if (state === null) return refused(message("SMR0872", printable(text)));
   const value = valueOf(state);
   const rows = Object.entries(value).map(([field, one]) => [field, String(one ?? "")]);
@@ -129,7 +129,7 @@ export async function followOAuthLogin({ oauth }: Oauth, text: string): Promise<
 }
 
 async function named(text: string, act: (name: string) => Promise<CommandResult>): Promise<CommandResult> {
-  const name = parseAccountName(text);
+  const name = parseName(text);
   return name === null ? refused(message("SMR0870", printable(text, 60))) : await act(name);
 }
 

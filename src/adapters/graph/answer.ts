@@ -1,4 +1,5 @@
 import { printable } from "../../core/base/printable.ts";
+import { parseRetryAfter } from "../../core/base/retry-after.ts";
 import { reply, type Reply } from "../../core/mail/reply.ts";
 
 /** What Graph answered to one request. */
@@ -18,8 +19,6 @@ export interface Verdict {
   readonly retryAfterMs: number;
 }
 
-/** The most that a Retry-After holds the route back. */
-const RETRY_AFTER_MS_MAX = 3_600_000;
 const WORDS_MAX = 500;
 
 /** Codes of Graph that say why, for which its status alone would say too little. Microsoft Graph, "Error responses and resource types". */
@@ -46,7 +45,7 @@ export function judgeAnswer(answer: GraphAnswer, now: number): Verdict {
   const text = `Microsoft Graph answered ${status}${code === "" ? "" : ` ${code}`}${words === "" ? "" : `: ${words}`}${id}`;
   const known = Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined;
   if (known && status >= 400 && status < 500 && status !== 401) return say(reply(known[0], known[1], text));
-  const retryAfterMs = retryAfterOf(answer.retryAfter, now);
+  const retryAfterMs = parseRetryAfter(answer.retryAfter, now) ?? 0;
   switch (status) {
     case 400:
       return say(reply(554, "5.6.0", text));
@@ -87,11 +86,4 @@ function readError(body: string): { readonly code: string; readonly words: strin
     return typeof value === "string" ? value : "";
   };
   return { code: printable(part("code"), 100), words: printable(part("message"), WORDS_MAX) };
-}
-
-/** Seconds, or a date (RFC 9110 §10.2.3). */
-function retryAfterOf(text: string | undefined, now: number): number {
-  if (text === undefined) return 0;
-  const ms = /^\d{1,9}$/.test(text.trim()) ? Number(text) * 1_000 : Date.parse(text) - now;
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), RETRY_AFTER_MS_MAX) : 0;
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseAccountName, parseEndpoint } from "../../core/oauth/account.ts";
+import { parseName } from "../../core/base/names.ts";
+import { parseEndpoint } from "../../core/oauth/account.ts";
 import type { OAuthAccountStore, StoredOAuthAccount } from "../../flows/oauth-ports.ts";
 import { namesOfRecords, putRecord, removeRecord } from "./record-files.ts";
 
@@ -38,7 +39,7 @@ export function createOAuthAccountFiles(dataDirectory: string): OAuthAccountStor
 /** null where the file is not one that `put` wrote, under the name that it says. */
 async function read(folder: string, file: string): Promise<StoredOAuthAccount | null> {
   const name = file.endsWith(ENDING) ? file.slice(0, -ENDING.length) : "";
-  if (parseAccountName(name) !== name) return null;
+  if (parseName(name) !== name) return null;
   try {
     const octets = await readFile(join(folder, file));
     if (octets.length > FILE_OCTETS_MAX) return null;

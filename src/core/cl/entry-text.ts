@@ -1,3 +1,4 @@
+import { encodeHex } from "../base/hex.ts";
 import { formatInstant, type Instant } from "../base/time.ts";
 import { formatIpAddress } from "../mail/ip.ts";
 import { formatMask, type Network } from "../mail/network.ts";
@@ -12,8 +13,7 @@ export const SEALED_PREFIX = "{sealed}";
 /** Text as a CL value: in apostrophes, with those within doubled; as hexadecimal UTF-8 where it would break the line. */
 export function quote(text: string): string {
   if (!/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)) return `'${text.replaceAll("'", "''")}'`;
-  const octets = [...new TextEncoder().encode(text)];
-  return `X'${octets.map((octet) => octet.toString(16).padStart(2, "0")).join("")}'`;
+  return `X'${encodeHex(new TextEncoder().encode(text))}'`;
 }
 
 /** TYPE and value of an entry as CL parameters; the same text for ever, so that files compare. */

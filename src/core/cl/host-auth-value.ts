@@ -1,6 +1,7 @@
+import { parseName } from "../base/names.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { EntryValue } from "../policy/policy.ts";
-import { parseHostMethod, parseRouteName } from "../policy/route-fields.ts";
+import { parseHostMethod } from "../policy/route-fields.ts";
 import type { Arguments } from "./arguments.ts";
 import { SEALED_PREFIX } from "./entry-text.ts";
 import type { Diagnostic } from "./messages.ts";
@@ -34,7 +35,7 @@ export function readHostAuth(
       { id: "SMR0016", with: ["PASSWORD", "OAUACC", args.text("OAUACC") ?? "", why], at: args.at("PASSWORD") },
     ]);
   }
-  const account = args.given("OAUACC") ? parseRouteName(args.text("OAUACC") ?? "") : present.account;
+  const account = args.given("OAUACC") ? parseName(args.text("OAUACC") ?? "") : present.account;
   if (account === null) return err([fault(args, "OAUACC", "It is the name of an OAuth account.")]);
   const method =
     args.given("AUTHMTH") && !args.is("AUTHMTH", "*SAME")

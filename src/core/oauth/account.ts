@@ -32,12 +32,6 @@ export interface OAuthAccount {
   readonly createdBy: string;
 }
 
-/** Upper case, as CL writes names; null where it can be no name, nor the name of a file. */
-export function parseAccountName(text: string): string | null {
-  const name = text.toUpperCase();
-  return /^[A-Z0-9][A-Z0-9_.-]{0,31}$/.test(name) ? name : null;
-}
-
 const ENDPOINT = /^(https?):\/\/([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?(\/[\x21\x24-\x7e]*)?$/i;
 const LOOPBACK = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])$/i;
 const ENDPOINT_MAX = 500;

@@ -135,12 +135,3 @@ function secondsOf(fields: Fields | null, name: string, otherwise: number, max: 
   const value = fields !== null && Object.hasOwn(fields, name) ? Number(fields[name]) : Number.NaN;
   return Number.isFinite(value) && value > 0 ? Math.min(Math.floor(value), max) : otherwise;
 }
-
-const RETRY_AFTER_S_MAX = 3_600;
-
-/** Retry-After as seconds or a date (RFC 9110 §10.2.3); null where it is neither. `now` is the provider's, where it said so. */
-export function readRetryAfter(text: string | undefined, now: number): number | null {
-  if (text === undefined) return null;
-  const ms = /^\d{1,6}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), RETRY_AFTER_S_MAX * 1_000) : null;
-}

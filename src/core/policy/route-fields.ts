@@ -2,6 +2,7 @@
  * A route as texts, field by field: what CL, the policy log and JSON are made of. What is as in `DEFAULT_ROUTE` has no text, so a field
  * that a later version adds changes nothing about routes that were written before.
  */
+import { parseName } from "../base/names.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { formatHostPort, parseHostPort } from "../mail/host-port.ts";
@@ -191,7 +192,7 @@ export function formatRelayHost({ target, mx, weight }: RelayHost): string {
 /** The route again, with every fault that is in its texts. */
 export function parseRoute(name: string, texts: RouteTexts): Result<RouteRule, readonly RouteFault[]> {
   const reader = new RouteReader(texts);
-  const named = parseRouteName(name);
+  const named = parseName(name);
   if (named === null) reader.faults.push({ field: "RTE", text: name, why: NAME_RULE });
   const hosts = reader.all("RLYHOST", ROUTE_HOSTS_MAX, parseRelayHost);
   const kind = reader.choice("ACTION", ACTIONS);
@@ -314,14 +315,9 @@ class RouteReader {
 
 const NAME_RULE = "A name is 1 to 32 letters, digits, underscores, hyphens and dots.";
 
-/** The name of a route or an account as it is kept, in upper case; null where it is none. */
-export function parseRouteName(text: string): string | null {
-  return /^[A-Z0-9][A-Z0-9_.-]{0,31}$/i.test(text) ? text.toUpperCase() : null;
-}
-
 function parseAccount(text: string): Parsed<string> {
   if (text === HOST_AUTHENTICATION) return ok(text);
-  const name = parseRouteName(text);
+  const name = parseName(text);
   return name === null ? err(NAME_RULE) : ok(name);
 }
 

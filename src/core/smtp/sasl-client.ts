@@ -1,5 +1,6 @@
 import { printable } from "../base/printable.ts";
 import { decodeBase64, encodeBase64 } from "../base/base64.ts";
+import { encodeHex } from "../base/hex.ts";
 
 /** Mechanisms by which we say who we are to a next hop, as AUTH names them. */
 export type ClientMechanism = "PLAIN" | "LOGIN" | "CRAM-MD5" | "XOAUTH2" | "OAUTHBEARER";
@@ -55,8 +56,7 @@ export function loginResponse(text: string): string {
 
 /** `user SP hex(HMAC-MD5(password, challenge))` (RFC 2195 §2). */
 export function cramMd5Response(user: string, digest: Uint8Array): string {
-  const hex = [...digest].map((octet) => octet.toString(16).padStart(2, "0")).join("");
-  return encode(`${user} ${hex}`);
+  return encode(`${user} ${encodeHex(digest)}`);
 }
 
 /** Octets of a 334; null where it is no base64. */

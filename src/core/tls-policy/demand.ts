@@ -1,3 +1,4 @@
+import { encodeHex } from "../base/hex.ts";
 import type { TlsaRecord } from "../mail/dns-answer.ts";
 import type { Domain } from "../mail/domain.ts";
 
@@ -67,14 +68,7 @@ export function textOfDemand(demand: TlsDemand): string {
 
 /** `3 1 1 0f0f…` */
 export function textOfTlsa({ usage, selector, matchingType, octets }: TlsaRecord): string {
-  return `${usage} ${selector} ${matchingType} ${hexOf(octets)}`;
-}
-
-/** Lower case. */
-export function hexOf(octets: Uint8Array): string {
-  let text = "";
-  for (const octet of octets) text += octet.toString(16).padStart(2, "0");
-  return text;
+  return `${usage} ${selector} ${matchingType} ${encodeHex(octets)}`;
 }
 
 /** Under which policy a server was spoken to, as TLSRPT groups its figures (RFC 8460 §4.4). */

@@ -1,5 +1,6 @@
 import type { Instant } from "../base/time.ts";
-import { hexOf, type TlsDemand } from "./demand.ts";
+import { encodeHex } from "../base/hex.ts";
+import type { TlsDemand } from "./demand.ts";
 import { DANE_EE, DANE_TA, matchesTlsa, type CertificateOctets, type Digests } from "./tlsa.ts";
 import type { TlsFailureType } from "./tls-result.ts";
 
@@ -95,7 +96,9 @@ function judgeDane(
     if (!names.some((name) => peer.isFor(name))) return bad("certificate-host-mismatch", otherName(peer, names));
     return good("verified (dane-ta)", peer.notAfter);
   }
-  const fresh = shown.map(({ whole }) => whole).filter((whole) => !anchors.some((one) => hexOf(one) === hexOf(whole)));
+  const fresh = shown
+    .map(({ whole }) => whole)
+    .filter((whole) => !anchors.some((one) => encodeHex(one) === encodeHex(whole)));
   if (fresh.length > 0) return { kind: "anchors", anchors: fresh };
   if (shown.length > 0) return { kind: "bad", failure: chainFailure(peer, now) };
   return bad("validation-failure", NO_RECORD);
@@ -104,9 +107,9 @@ function judgeDane(
 function judgePin(pins: readonly string[], { chain }: Peer, digests: Digests): Judgement {
   const [own] = chain;
   if (own === undefined) return bad("validation-failure", NO_CERTIFICATE);
-  const key = hexOf(digests.sha256(own.publicKey));
+  const key = encodeHex(digests.sha256(own.publicKey));
   if (pins.includes(key)) return good("verified (pin of the key)");
-  const whole = hexOf(digests.sha256(own.whole));
+  const whole = encodeHex(digests.sha256(own.whole));
   if (pins.includes(whole)) return good("verified (pin of the certificate)");
   return bad(
     "validation-failure",

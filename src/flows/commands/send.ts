@@ -1,3 +1,4 @@
+import { encodeHex } from "../../core/base/hex.ts";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Arguments } from "../../core/cl/arguments.ts";
 import { ATTACHMENT_TYPES, CONTENT_KINDS } from "../../core/cl/commands/send.ts";
@@ -147,10 +148,8 @@ export function senderOf(by: string, hostname: string): ReturnType<typeof parseM
 }
 
 function newMessageId(context: CommandContext, hostname: string): string {
-  const chance = [...context.operations.cryptography.randomOctets(12)].map((octet) =>
-    octet.toString(16).padStart(2, "0"),
-  );
-  return `<${context.now.toString(36)}.${chance.join("")}@${hostname}>`;
+  const chance = encodeHex(context.operations.cryptography.randomOctets(12));
+  return `<${context.now.toString(36)}.${chance}@${hostname}>`;
 }
 
 export function envelopeOf(reversePath: ReversePath, recipients: readonly Mailbox[]): Envelope {
