@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../core/base/result.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import { formatHostPort, SMTP_PORT, type HostPort } from "../core/mail/host-port.ts";
+import type { TlsRule } from "../core/mail/next-hop-terms.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import type { Entry, EntryValue, ListName } from "../core/policy/policy.ts";
 import { DEFAULT_ROUTE, HOST_AUTHENTICATION, type RelayHost, type RouteRule } from "../core/policy/route-rule.ts";
@@ -16,7 +17,7 @@ import {
   SERVERS_MAX,
   type Route,
 } from "../core/queue/route.ts";
-import { textOfDemand, type TlsRule } from "../core/tls-policy/demand.ts";
+import { textOfDemand } from "../core/tls-policy/demand.ts";
 import {
   ServerFinder,
   type FoundServers,

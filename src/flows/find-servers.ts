@@ -4,6 +4,7 @@ import type { AddressAnswer } from "../core/mail/dns-answer.ts";
 import type { Domain } from "../core/mail/domain.ts";
 import { formatHostPort, SMTP_PORT, type HostPort } from "../core/mail/host-port.ts";
 import { formatIpAddress, parseIpAddress, type IpAddress } from "../core/mail/ip.ts";
+import type { TlsRule } from "../core/mail/next-hop-terms.ts";
 import type { Reply } from "../core/mail/reply.ts";
 import {
   DNS_TROUBLE,
@@ -19,7 +20,6 @@ import {
   type OwnIdentity,
   type Server,
 } from "../core/queue/route.ts";
-import type { TlsRule } from "../core/tls-policy/demand.ts";
 import type { StsPolicy } from "../core/tls-policy/sts.ts";
 import { TlsFinder, type HostFacts, type Surroundings, type TlsFinderOptions } from "./find-tls.ts";
 import type { NextHopCredentials, NextHopServer, Resolver } from "./ports.ts";

@@ -1,9 +1,10 @@
 import { err, ok, type Result } from "../core/base/result.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
 import { parseIpAddress } from "../core/mail/ip.ts";
+import type { TlsRule } from "../core/mail/next-hop-terms.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
 import { SUBMISSIONS_PORT, type Server } from "../core/queue/route.ts";
-import { textOfTlsa, type AppliedPolicy, type TlsDemand, type TlsRule } from "../core/tls-policy/demand.ts";
+import { textOfTlsa, type AppliedPolicy, type TlsDemand } from "../core/tls-policy/demand.ts";
 import { isNamedBySts, type StsPolicy } from "../core/tls-policy/sts.ts";
 import { usableRecords } from "../core/tls-policy/tlsa.ts";
 import type { TlsFailureType } from "../core/tls-policy/tls-result.ts";

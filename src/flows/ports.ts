@@ -13,9 +13,10 @@ import type { Mailbox } from "../core/mail/mailbox.ts";
 import type { Network } from "../core/mail/network.ts";
 import type { OwnMail, ReportMail } from "../core/mail/own-mail.ts";
 import type { Reply } from "../core/mail/reply.ts";
+import type { AuthMethod, Pace } from "../core/mail/next-hop-terms.ts";
 import type { Decision, Verdict } from "../core/policy/decision.ts";
-import type { EntryId, HostAuthMethod, PolicyHead, PolicyRecord } from "../core/policy/policy.ts";
-import type { RouteAuth, RoutePace, RouteRule } from "../core/policy/route-rule.ts";
+import type { EntryId, PolicyHead, PolicyRecord } from "../core/policy/policy.ts";
+import type { RouteAuth, RouteRule } from "../core/policy/route-rule.ts";
 import type { DuePage } from "../core/queue/due-page.ts";
 import type { AcceptedMessage, QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { Outcome } from "../core/queue/outcome.ts";
@@ -280,7 +281,7 @@ export interface AccessTokens {
 }
 
 /** How we say who we are: by a password, or by the token that an OAuth account has at that moment. `method`: of the host, where no route says another. */
-export type NextHopCredentials = { readonly user: string; readonly method?: HostAuthMethod } & (
+export type NextHopCredentials = { readonly user: string; readonly method?: AuthMethod } & (
   { readonly kind: "password"; readonly password: string } | { readonly kind: "token"; readonly account: string }
 );
 
@@ -313,7 +314,7 @@ export interface NextHop {
   /** `graph`: the servers are those of Graph. */
   readonly transport: RouteRule["transport"];
   /** null: as the limits say, for rates none. */
-  readonly pace: RoutePace;
+  readonly pace: Pace;
   /** *CLTBIND: our own address of the connection, one a family. */
   readonly localAddresses: readonly IpAddress[];
   readonly rewriting: Rewriting | null;

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { describeReply, replyClass, type Reply } from "../../core/mail/reply.ts";
+import type { AuthMethod } from "../../core/mail/next-hop-terms.ts";
 import { commandLine } from "../../core/smtp/client-commands.ts";
 import type { Offers } from "../../core/smtp/offers.ts";
 import {
@@ -16,7 +17,6 @@ import {
   plainResponse,
   tokenErrorResponse,
   xoauth2Response,
-  type AuthMethod,
   type ClientMechanism,
 } from "../../core/smtp/sasl-client.ts";
 import type { AccessTokens, NextHopCredentials } from "../../flows/ports.ts";

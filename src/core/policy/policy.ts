@@ -2,7 +2,8 @@ import type { Instant } from "../base/time.ts";
 import type { Domain } from "../mail/domain.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import type { Network } from "../mail/network.ts";
-import type { RouteAuth, RouteRule } from "./route-rule.ts";
+import type { AuthMethod } from "../mail/next-hop-terms.ts";
+import type { RouteRule } from "./route-rule.ts";
 
 /** CHGSMTPA ALWRLY: whether, and for whom, mail is relayed. */
 export type AllowRelay = "*NONE" | "*ALL" | "*LIST" | "*NEAR" | "*BOTH";
@@ -26,8 +27,6 @@ export const LIST_NAMES: readonly ListName[] = [
 /** A positive integer that is never used again: an entry keeps it through CHGSMTPLE. Shown as `E17`. */
 export type EntryId = number;
 
-export type HostAuthMethod = Exclude<RouteAuth["method"], "none">;
-
 /**
  * What an entry is about. `network`: *ACCEPT, *REJECT, *NEAR. `domain`: *NEAR; with `subdomains` (written with a leading dot)
  * it covers the subdomains and not the name itself. `interface-domain`: *DOMAIN, local where the session came in at `address`
@@ -46,7 +45,7 @@ export type EntryValue =
       readonly user: string;
       /** "" where there is an account. */
       readonly sealedPassword: string;
-      readonly method: HostAuthMethod;
+      readonly method: AuthMethod;
       /** Name of an OAuth account whose tokens are said in place of a password; "" for none. Without `user` it is that of the account. */
       readonly account: string;
     }

@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../base/result.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { formatIpAddress, parseIpAddress } from "../mail/ip.ts";
 import { formatNetwork, parseCidr } from "../mail/network.ts";
+import type { AuthMethod } from "../mail/next-hop-terms.ts";
 import {
   DEFAULT_ATTRIBUTES,
   LIST_NAMES,
@@ -11,7 +12,6 @@ import {
   type ListName,
   type NewEntry,
   type PolicyChange,
-  type HostAuthMethod,
 } from "./policy.ts";
 import {
   formatAuthMethod,
@@ -250,7 +250,7 @@ export function decodeValue(json: unknown): EntryValue {
   }
 }
 
-function hostMethod(text: string): HostAuthMethod {
+function hostMethod(text: string): AuthMethod {
   const method = parseHostMethod(text);
   if (method === null) throw new DecodingFault(`method ${JSON.stringify(text)} is not known`);
   return method;

@@ -10,7 +10,7 @@ import { formatMailbox } from "../mail/mailbox.ts";
 import { formatNetwork, parseCidr, type Network } from "../mail/network.ts";
 import { parseIpAddress } from "../mail/ip.ts";
 import { parseMailbox } from "../mail/path.ts";
-import type { HostAuthMethod } from "./policy.ts";
+import type { AuthMethod } from "../mail/next-hop-terms.ts";
 import {
   DEFAULT_ROUTE,
   HOST_AUTHENTICATION,
@@ -159,7 +159,7 @@ export function formatAuthMethod(method: RouteAuth["method"]): string {
 }
 
 /** null where the text is no method of a *HOSTAUTH entry. */
-export function parseHostMethod(text: string): HostAuthMethod | null {
+export function parseHostMethod(text: string): AuthMethod | null {
   const method = Object.hasOwn(AUTH_METHODS, text) ? AUTH_METHODS[text as keyof typeof AUTH_METHODS] : "none";
   return method === "none" ? null : method;
 }

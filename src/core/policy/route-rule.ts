@@ -2,6 +2,7 @@ import type { Domain } from "../mail/domain.ts";
 import type { HostPort } from "../mail/host-port.ts";
 import type { Mailbox } from "../mail/mailbox.ts";
 import type { Network } from "../mail/network.ts";
+import { NO_PACE, type AuthMethod, type Pace, type TlsRule } from "../mail/next-hop-terms.ts";
 
 /**
  * One entry of *ROUTE: which mail it is for, where that goes, and how. ADDSMTPRTE writes it, `route-fields.ts` has every part of it as
@@ -11,11 +12,12 @@ export interface RouteRule {
   readonly name: string;
   readonly match: RouteMatch;
   readonly action: RouteAction;
-  readonly tls: RouteTls;
+  /** TLS and TLSPIN. `default`: what goes without the route, of the configuration for its smart host. */
+  readonly tls: TlsRule;
   readonly auth: RouteAuth;
   /** PROTOCOL. `graph`: handed to Microsoft Graph as the account of the route; RLYHOST is then the host of Graph, where it is another one. */
   readonly transport: "smtp" | "graph";
-  readonly pace: RoutePace;
+  readonly pace: Pace;
   /** SNDRWT: the sender in place of every other; null leaves senders alone. HDRRWT `header`: the From field as well. */
   readonly rewrite: { readonly sender: Mailbox | null; readonly header: boolean };
   /** HDRFIX: Bcc is taken out, a missing From, Date or Message-ID is added. `listed`: of clients that the policy names. */
@@ -61,34 +63,11 @@ export interface RelayHost {
   readonly weight: number;
 }
 
-/** `default`: what goes without the route: of the configuration for its smart host, verified where credentials are sent, else `may`. */
-export interface RouteTls {
-  readonly level: "default" | TlsLevel;
-  /** SHA-256 of certificates or public keys that `pin` takes, 64 hexadecimal digits in lower case. */
-  readonly pins: readonly string[];
-}
-
-/**
- * `none`: never TLS. `may`: where it is offered, whatever the certificate. `encrypt`: always, whatever the certificate. `verify`: a
- * certificate of a known authority for the name. `dane`: RFC 7672. `mta-sts`: RFC 8461. `pin`: one of the pins.
- */
-export type TlsLevel = "none" | "may" | "encrypt" | "verify" | "dane" | "mta-sts" | "pin";
-
 /** AUTHMTH and AUTHACC. `auto` takes the best that the next hop offers where there are credentials, and none where there are none. */
 export interface RouteAuth {
-  readonly method: "none" | "auto" | "plain" | "login" | "cram-md5" | "xoauth2" | "oauthbearer";
+  readonly method: "none" | AuthMethod;
   /** *HOSTAUTH: the entry of that list for the host; else the name of an OAuth account, which is written as names of routes are. */
   readonly account: string;
-}
-
-/** Bounds of one next hop. null: what goes without the route, for rates none. */
-export interface RoutePace {
-  readonly connections: number | null;
-  readonly messagesPerConnection: number | null;
-  /** Messages. */
-  readonly perSecond: number | null;
-  readonly perMinute: number | null;
-  readonly perDay: number | null;
 }
 
 export const HOST_AUTHENTICATION = "*HOSTAUTH";
@@ -100,7 +79,7 @@ export const DEFAULT_ROUTE: Omit<RouteRule, "name"> = {
   tls: { level: "default", pins: [] },
   auth: { method: "auto", account: HOST_AUTHENTICATION },
   transport: "smtp",
-  pace: { connections: null, messagesPerConnection: null, perSecond: null, perMinute: null, perDay: null },
+  pace: NO_PACE,
   rewrite: { sender: null, header: true },
   hygiene: "no",
 };

@@ -1,7 +1,8 @@
 import { MINUTE_MS, SECOND_MS, type Instant, type Random } from "../base/time.ts";
 import type { Reply } from "../mail/reply.ts";
 import { Brake } from "./brake.ts";
-import { isPaced, PaceKept, type Pace } from "./pace.ts";
+import type { Pace } from "../mail/next-hop-terms.ts";
+import { isPaced, PaceKept } from "./pace.ts";
 
 /**
  * What is known of a next hop since the start. `proven`: it served us and is not in trouble. `unknown`: it was not tried yet. `doubtful`:

@@ -4,7 +4,7 @@ import type { Brake } from "./brake.ts";
 import type { AttemptShares } from "./attempt-shares.ts";
 import { probeDelayMs } from "./backoff.ts";
 import { Hop, HopLine, type HopView } from "./hop-line.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../mail/next-hop-terms.ts";
 import { SlotHeap } from "./slot-heap.ts";
 
 /** Attempts that must go well, times the width of the window, before it is opened by one more. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { DAY_MS, MINUTE_MS } from "../base/time.ts";
-import { CountedWindow, NO_PACE, PaceKept } from "./pace.ts";
+import { NO_PACE } from "../mail/next-hop-terms.ts";
+import { CountedWindow, PaceKept } from "./pace.ts";
 
 /** The most that began in any span of this length, wherever it is laid. */
 function mostWithin(times: readonly number[], lengthMs: number): number {

@@ -1,24 +1,5 @@
 import { DAY_MS, MINUTE_MS, SECOND_MS, type Instant } from "../base/time.ts";
-
-/** How fast a next hop may be sent to; null where there is no such bound. */
-export interface Pace {
-  /** Connections at once. */
-  readonly connections: number | null;
-  /** Messages over one connection. */
-  readonly messagesPerConnection: number | null;
-  /** Messages in any second, minute and day; each may be used up at once, and what is on top waits for its turn. */
-  readonly perSecond: number | null;
-  readonly perMinute: number | null;
-  readonly perDay: number | null;
-}
-
-export const NO_PACE: Pace = {
-  connections: null,
-  messagesPerConnection: null,
-  perSecond: null,
-  perMinute: null,
-  perDay: null,
-};
+import type { Pace } from "../mail/next-hop-terms.ts";
 
 /** Parts of a window: what began within one of them is forgotten together, when the last of it is old enough. */
 const SLICES = 64;

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { SeededRandom } from "../../adapters/memory/random.ts";
 import type { Slot } from "./item-table.ts";
 import type { QueueId } from "./message.ts";
-import { NO_PACE } from "./pace.ts";
+import { NO_PACE } from "../mail/next-hop-terms.ts";
 import { Schedule } from "./schedule.ts";
 
 const WINDOW = 6;

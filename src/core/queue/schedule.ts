@@ -8,7 +8,7 @@ import { HopRing } from "./hop-ring.ts";
 import type { ItemState, ItemView } from "./item-view.ts";
 import { ItemTable, type Slot } from "./item-table.ts";
 import type { QueueId } from "./message.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../mail/next-hop-terms.ts";
 import { SlotHeap } from "./slot-heap.ts";
 
 export interface ScheduleOptions {

@@ -1,12 +1,10 @@
 import { printable } from "../base/printable.ts";
 import { decodeBase64, encodeBase64 } from "../base/base64.ts";
 import { encodeHex } from "../base/hex.ts";
+import type { AuthMethod } from "../mail/next-hop-terms.ts";
 
 /** Mechanisms by which we say who we are to a next hop, as AUTH names them. */
 export type ClientMechanism = "PLAIN" | "LOGIN" | "CRAM-MD5" | "XOAUTH2" | "OAUTHBEARER";
-
-/** The choice of a route: one mechanism, or the best of those that the server offers. */
-export type AuthMethod = "auto" | "plain" | "login" | "cram-md5" | "xoauth2" | "oauthbearer";
 
 /** A line of an exchange without its CRLF (RFC 4954 §4: what mechanisms in use need). */
 export const AUTH_RESPONSE_OCTETS_MAX = 12_288;

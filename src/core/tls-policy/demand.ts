@@ -29,15 +29,6 @@ export type TlsDemand =
   /** Digests in lower-case hexadecimal. */
   | { readonly kind: "pin"; readonly pins: readonly string[] };
 
-export type TlsLevel = "none" | "may" | "encrypt" | "verify" | "dane" | "mta-sts" | "pin";
-
-/** What an operator wants of TLS on a route; `default` keeps to what the next hop publishes, and is else opportunistic. */
-export interface TlsRule {
-  readonly level: "default" | TlsLevel;
-  /** For `pin`: SHA-256 of the certificate or of its public key (SubjectPublicKeyInfo), both DER, in lower-case hexadecimal. */
-  readonly pins: readonly string[];
-}
-
 /** Whether mail goes on without TLS, or with a certificate that proves nothing. */
 export function isOpportunistic(demand: TlsDemand): boolean {
   return demand.kind === "may" || (demand.kind === "mta-sts" && demand.mode === "testing");
