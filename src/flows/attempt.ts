@@ -102,32 +102,17 @@ function inFront(fields: Uint8Array, header: Uint8Array): Uint8Array {
   return front;
 }
 
+/** No server was spoken to. */
+const NOBODY = { server: "", tls: "", retryAfterMs: 0 } as const;
+
 function captured(count: number): Attempt {
   const replies = new Array<Reply>(count).fill(CAPTURED);
-  return {
-    nextHop: CAPTURE_KEY,
-    server: "",
-    tls: "",
-    route: null,
-    replies,
-    routeTrouble: false,
-    retryAfterMs: 0,
-    success: "delivered",
-  };
+  return { ...NOBODY, nextHop: CAPTURE_KEY, route: null, replies, routeTrouble: false, success: "delivered" };
 }
 
 function notFound(found: Exclude<Found, { kind: "hop" }>, route: string | null, count: number): Attempt {
   const replies = new Array<Reply>(count).fill(found.reply);
-  return {
-    nextHop: "",
-    server: "",
-    tls: "",
-    route,
-    replies,
-    routeTrouble: found.kind === "trouble",
-    retryAfterMs: 0,
-    success: "relayed",
-  };
+  return { ...NOBODY, nextHop: "", route, replies, routeTrouble: found.kind === "trouble", success: "relayed" };
 }
 
 function nextHopText(hop: NextHop, server: string): string {

@@ -55,6 +55,7 @@ export interface DelivererOptions extends TlsFinderOptions {
 
 /** The schedule is looked at this often at least: for clocks that were set and policies that changed. */
 const HEARTBEAT_MS = MINUTE_MS;
+
 /** Delivers what is queued: attempts as the schedule says, outcomes into the spool, reports to senders. */
 export class Deliverer implements QueueOperations {
   readonly #options: DelivererOptions;
@@ -110,25 +111,18 @@ export class Deliverer implements QueueOperations {
       ended: (id) => this.#schedule.remove(id),
     });
     const rooms = {
+      ...options,
       schedule: this.#schedule,
+      time: this.#time,
       lives: this.#lives,
       settlement: this.#settlement,
       routing: this.#routing,
     };
-    this.#waitingRoom = new WaitingRoom({ ...rooms, clock, limits });
-    this.#holdingRoom = new HoldingRoom({ ...options, ...rooms });
-    this.#recovery = new Recovery({
-      ...options,
-      schedule: this.#schedule,
-      time: this.#time,
-      routing: this.#routing,
-      faults: this.#faults,
-    });
+    this.#waitingRoom = new WaitingRoom(rooms);
+    this.#holdingRoom = new HoldingRoom(rooms);
+    this.#recovery = new Recovery({ ...rooms, faults: this.#faults });
     this.#desk = new QueueDesk({
-      ...options,
-      schedule: this.#schedule,
-      time: this.#time,
-      lives: this.#lives,
+      ...rooms,
       note: (ids, become) => this.#noteOperator(ids, become),
       keysOf: (message) => this.#routing.keysOf(message),
       wake: () => this.#pump(),

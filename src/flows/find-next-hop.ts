@@ -5,7 +5,7 @@ import type { Domain } from "../core/mail/domain.ts";
 import { formatHostPort, SMTP_PORT, type HostPort } from "../core/mail/host-port.ts";
 import type { TlsRule } from "../core/mail/next-hop-terms.ts";
 import { reply, type Reply } from "../core/mail/reply.ts";
-import type { Entry, EntryValue, ListName } from "../core/policy/policy.ts";
+import { hasEnded, type Entry, type EntryValue, type ListName } from "../core/policy/policy.ts";
 import { DEFAULT_ROUTE, HOST_AUTHENTICATION, type RelayHost, type RouteRule } from "../core/policy/route-rule.ts";
 import {
   HELD_BY_ROUTE,
@@ -239,7 +239,7 @@ export class NextHopFinder {
   }
 
   #isLive(entry: Entry): boolean {
-    return entry.expiresAt === null || entry.expiresAt > this.#options.clock.now();
+    return !hasEnded(entry, this.#options.clock.now());
   }
 }
 

@@ -1,4 +1,5 @@
 import { reply, type Reply } from "../core/mail/reply.ts";
+import { isExchangeKey } from "../core/queue/route.ts";
 import type { TlsDemand } from "../core/tls-policy/demand.ts";
 import type { NextHop, NextHopServer, OutgoingMessage, TransportResult } from "./ports.ts";
 
@@ -23,7 +24,7 @@ export function hopFor(hop: NextHop, { requireTls, reversePath }: OutgoingMessag
   if (reversePath === null) return hop;
   // Graph knows no REQUIRETLS: the demand would end there.
   if (hop.transport === "graph") return null;
-  const isExchange = /^(?:[^/:]*\/)?mx:/.test(hop.key);
+  const isExchange = isExchangeKey(hop.key);
   const servers = hop.servers.flatMap((server) => {
     const tls = strict(server, isExchange);
     return tls === null ? [] : [{ ...server, tls }];

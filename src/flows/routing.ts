@@ -6,7 +6,7 @@ import type { MailboxHost } from "../core/mail/mailbox.ts";
 import { parseMailboxHost } from "../core/mail/path.ts";
 import { DEFAULT_ATTRIBUTES, type Attributes } from "../core/policy/policy.ts";
 import type { RouteRule } from "../core/policy/route-rule.ts";
-import { RouteTable, type RouteEntry } from "../core/policy/route-table.ts";
+import { RouteTable, type RouteEntry, type RouteQuestion } from "../core/policy/route-table.ts";
 import { retryPlan, type RetryPlan } from "../core/queue/backoff.ts";
 import type { QueuedMessage } from "../core/queue/message.ts";
 import { CAPTURE_KEY, routeOf, ruleOfKey, type ChosenRoute, type RoutingRules } from "../core/queue/route.ts";
@@ -103,16 +103,11 @@ export class Routing {
   matchesFor(message: QueuedMessage): readonly RouteEntry[] {
     this.refresh();
     const recipient = message.envelope.recipients[0]?.forwardPath.host;
-    const { envelope, origin } = message;
-    if (recipient === undefined) return [];
-    const question = { recipient, sender: envelope.reversePath, client: origin.client };
-    return [...this.#routes.matches(question, this.#now())];
+    return recipient === undefined ? [] : [...this.#routes.matches(questionOf(message, recipient), this.#now())];
   }
 
-  #chosen({ envelope, origin }: QueuedMessage, recipient: MailboxHost): RouteEntry | null {
-    // A report of our own has no client.
-    const client = origin.protocol === "report" ? null : origin.client;
-    return this.#routes.match({ recipient, sender: envelope.reversePath, client }, this.#now());
+  #chosen(message: QueuedMessage, recipient: MailboxHost): RouteEntry | null {
+    return this.#routes.match(questionOf(message, recipient), this.#now());
   }
 
   /** What the route of this key asks for. */
@@ -176,6 +171,12 @@ export class Routing {
       isOwnAddress: this.#isOwnAddress,
     };
   }
+}
+
+function questionOf({ envelope, origin }: QueuedMessage, recipient: MailboxHost): RouteQuestion {
+  // A report of our own has no client.
+  const client = origin.protocol === "report" ? null : origin.client;
+  return { recipient, sender: envelope.reversePath, client };
 }
 
 /** Whoever releases a message answers for it: it goes as it would without the hold, with what else the route says. */

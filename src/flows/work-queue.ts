@@ -7,6 +7,7 @@ import { joined } from "../core/queue/dsn.ts";
 import { formatQueueId, type QueuedMessage, type QueueId } from "../core/queue/message.ts";
 import type { HopView } from "../core/queue/hop-line.ts";
 import { isSettled } from "../core/queue/outcome.ts";
+import { isExchangeKey } from "../core/queue/route.ts";
 import type { Schedule } from "../core/queue/schedule.ts";
 import type { LiveMessages } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueSummary } from "./operations.ts";
@@ -111,7 +112,7 @@ export class QueueDesk {
   startQueue(domain: Domain, subdomains: boolean, by: string): number {
     const { clock, keyOfHost, recorder, schedule, time, wake } = this.#options;
     const key = keyOfHost(domain);
-    const isBelow = (other: string): boolean => /^(?:[^/:]*\/)?mx:/.test(other) && other.endsWith(`.${domain}`);
+    const isBelow = (other: string): boolean => isExchangeKey(other) && other.endsWith(`.${domain}`);
     const waiting = schedule.retryHops((other) => other === key || (subdomains && isBelow(other)), time.now());
     if (waiting === 0) return 0;
     const text = `ETRN of ${by}: ${counted(waiting, "message")} on the way of ${domain} ${waiting === 1 ? "is" : "are"} tried now`;

@@ -4,7 +4,7 @@ import { addressCount, type Network } from "../mail/network.ts";
 import { networksOf, type CompiledPolicy } from "./compile.ts";
 import type { Finding } from "./finding.ts";
 import { isWide, type NetworkSet } from "./network-set.ts";
-import type { Entry, EntryId } from "./policy.ts";
+import { hasEnded, type Entry, type EntryId } from "./policy.ts";
 
 /** What there is to know about every entry. Near linear: a search for each entry. */
 export function* analyse(policy: CompiledPolicy, now: Instant): Steps<readonly Finding[]> {
@@ -26,10 +26,6 @@ export function analyseEntry(policy: CompiledPolicy, entry: Entry, now: Instant)
   if (value.kind === "network") return networkFindings(policy, entry, value.network, now);
   if (value.kind === "domain") return nameFindings(policy, entry, now);
   return [];
-}
-
-function hasEnded(entry: Entry, now: Instant): boolean {
-  return entry.expiresAt !== null && entry.expiresAt <= now;
 }
 
 function networkFindings(policy: CompiledPolicy, entry: Entry, network: Network, now: Instant): Finding[] {

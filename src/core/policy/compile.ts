@@ -8,6 +8,7 @@ import { EntryTable } from "./entry-table.ts";
 import { NetworkSet } from "./network-set.ts";
 import { NetworkSetBuilder } from "./network-set-builder.ts";
 import {
+  hasEnded,
   DEFAULT_ATTRIBUTES,
   LIST_NAMES,
   type Attributes,
@@ -133,7 +134,7 @@ export class CompiledPolicy implements PolicyParts {
     if (this.attributes.ETRNSVR !== "*YES") return false;
     const id = this.find("*ETRNSVR", { kind: "etrn-domain", domain });
     const entry = id === null ? null : this.entry(id);
-    return entry !== null && (entry.expiresAt === null || entry.expiresAt > now);
+    return entry !== null && !hasEnded(entry, now);
   }
 
   localBecause(domain: Domain, localAddress: IpAddress | null, now: Instant): LocalBecause | null {
@@ -142,8 +143,8 @@ export class CompiledPolicy implements PolicyParts {
     if (this.#interfaceDomains.size === 0) return null;
     const anywhere = this.attributes.IFCDMN === "*NO" || localAddress === null;
     for (const entry of this.#interfaceDomains.get(domain) ?? []) {
-      const { value, expiresAt } = entry;
-      if (value.kind !== "interface-domain" || (expiresAt !== null && expiresAt <= now)) continue;
+      const { value } = entry;
+      if (value.kind !== "interface-domain" || hasEnded(entry, now)) continue;
       if (anywhere || value.address === null || sameAddress(value.address, localAddress)) {
         return { kind: "entry", entry };
       }

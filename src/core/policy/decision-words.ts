@@ -10,7 +10,7 @@ import type { CompiledPolicy, LocalBecause } from "./compile.ts";
 import { formatEntryId, formatEntryValue } from "./coverage.ts";
 import type { ClientFacts } from "./decision.ts";
 import type { NetworkSet } from "./network-set.ts";
-import type { AllowRelay, Attributes, Entry, EntryId, ListName } from "./policy.ts";
+import { hasEnded, type AllowRelay, type Attributes, type Entry, type EntryId, type ListName } from "./policy.ts";
 import type { RouteEntry } from "./route-table.ts";
 import { describeAction } from "./route-words.ts";
 
@@ -71,7 +71,7 @@ function endedBefore(policy: CompiledPolicy, ids: readonly EntryId[], matched: E
   const until = ids.indexOf(matched);
   const ended = (until < 0 ? ids : ids.slice(0, until)).flatMap((id) => {
     const entry = policy.entry(id);
-    return entry?.expiresAt != null && entry.expiresAt <= client.now ? [entry] : [];
+    return entry && hasEnded(entry, client.now) ? [entry] : [];
   });
   if (ended.length === 0) return "";
   const each = ended.slice(0, 3).map((entry) => `${describeEntry(entry)} ended ${formatInstant(entry.expiresAt ?? 0)}`);

@@ -4,7 +4,7 @@ import { countAddresses, type Layer } from "./address-count.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { formatEntryValue, valueKey } from "./coverage.ts";
 import type { NetworkSet } from "./network-set.ts";
-import type { Entry, EntryId } from "./policy.ts";
+import { hasEnded, type Entry, type EntryId } from "./policy.ts";
 
 /** Why a change needs CONFIRM(*YES), as a sentence, and how many addresses it lets in. */
 export interface WideOpening {
@@ -59,7 +59,7 @@ function wideEntries(policy: CompiledPolicy, now: Instant): Entry[] {
 
 function counting(policy: CompiledPolicy, id: EntryId, now: Instant): Entry | null {
   const entry = policy.table.read(id);
-  return entry === null || (entry.expiresAt !== null && entry.expiresAt <= now) ? null : entry;
+  return entry === null || hasEnded(entry, now) ? null : entry;
 }
 
 const RELAYED_BEFORE = 1;

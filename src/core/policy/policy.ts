@@ -63,6 +63,11 @@ export interface Entry {
   readonly expiresAt: Instant | null;
 }
 
+/** Whether the entry matches nothing any more: EXPDATE has come. */
+export function hasEnded({ expiresAt }: Pick<Entry, "expiresAt">, now: Instant): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
+
 /** A retry level of CHGSMTPA: so many attempts, so far apart, in the unit of the level (minutes, hours, days). */
 export interface RetryLevel {
   readonly attempts: number;

@@ -4,7 +4,7 @@ import type { ReversePath } from "../mail/envelope.ts";
 import type { IpAddress } from "../mail/ip.ts";
 import { formatMailboxHost, type Mailbox, type MailboxHost } from "../mail/mailbox.ts";
 import { formatNetwork, networkOf, type Network } from "../mail/network.ts";
-import type { Entry } from "./policy.ts";
+import { hasEnded, type Entry } from "./policy.ts";
 import { formatDomainPattern } from "./route-fields.ts";
 import type { RouteMatch, RouteRule, SenderPattern } from "./route-rule.ts";
 
@@ -70,7 +70,7 @@ export class RouteTable {
   nextEnd(now: Instant): Instant {
     let next = Infinity;
     for (const { entry } of this.#byName.values()) {
-      if (entry.expiresAt !== null && entry.expiresAt > now) next = Math.min(next, entry.expiresAt);
+      if (!hasEnded(entry, now)) next = Math.min(next, entry.expiresAt ?? Infinity);
     }
     return next;
   }
@@ -111,10 +111,6 @@ export class RouteTable {
 }
 
 const ANY = "*";
-
-function hasEnded({ expiresAt }: Entry, now: Instant): boolean {
-  return expiresAt !== null && expiresAt <= now;
-}
 
 function recipientKey(pattern: RouteMatch["recipient"]): string {
   return pattern === null ? ANY : formatDomainPattern(pattern);

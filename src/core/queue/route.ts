@@ -130,6 +130,11 @@ export function ruleOfKey(key: string): string | null {
   return slash < 0 ? null : key.slice(0, slash);
 }
 
+/** Whether this way leads to the mail exchangers of the recipients' domain. */
+export function isExchangeKey(key: string): boolean {
+  return /^(?:[^/]*\/)?mx:/.test(key);
+}
+
 /** Whether this way leads to `delivery.local`. */
 export function isLocalKey(key: string): boolean {
   return /^(?:[^/]*\/)?local:/.test(key);

@@ -19,7 +19,14 @@ import { WRKSMTPLE } from "../../core/cl/commands/list-entries.ts";
 import { parseDomain } from "../../core/mail/domain.ts";
 import { addressCount, formatMask } from "../../core/mail/network.ts";
 import type { Finding } from "../../core/policy/finding.ts";
-import { LIST_NAMES, type Entry, type EntryValue, type ListName, type PolicyChange } from "../../core/policy/policy.ts";
+import {
+  hasEnded,
+  LIST_NAMES,
+  type Entry,
+  type EntryValue,
+  type ListName,
+  type PolicyChange,
+} from "../../core/policy/policy.ts";
 import { inSlices } from "../slices.ts";
 import { answer, faultsOf, sealingOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
 import {
@@ -238,13 +245,16 @@ function details(entry: Entry, now: Instant): readonly string[] {
   const lines = [];
   if (entry.value.kind !== "network" || addressCount(entry.value.network) > 1n)
     lines.push(describeCoverage(entry.value));
-  const end =
-    entry.expiresAt === null
-      ? ""
-      : `; ${entry.expiresAt <= now ? "expired" : "ends"} ${formatInstant(entry.expiresAt)}`;
-  lines.push(`Added by ${printable(entry.addedBy, 40)}, ${formatInstant(entry.addedAt)}${end}`);
+  lines.push(describeAdded(entry, now));
   if (entry.text !== "") lines.push(`Text: ${printable(entry.text, 110)}`);
   return lines;
+}
+
+/** Who added it, when, and until when it counts. */
+export function describeAdded(entry: Entry, now: Instant): string {
+  const { addedBy, addedAt, expiresAt } = entry;
+  const end = expiresAt === null ? "" : `; ${hasEnded(entry, now) ? "expired" : "ends"} ${formatInstant(expiresAt)}`;
+  return `Added by ${printable(addedBy, 40)}, ${formatInstant(addedAt)}${end}`;
 }
 
 function groupFindings(findings: readonly Finding[]): ReadonlyMap<number, readonly Finding[]> {
@@ -283,14 +293,21 @@ function findingJson(finding: Finding): { readonly [name: string]: Json } {
   };
 }
 
-function entryRow(context: CommandContext, entry: Entry, findings: readonly Finding[]): Json {
-  const use = context.operations.policy.use(entry.id);
+/** The entry with its use. */
+export function entryWithUse({ operations, now }: CommandContext, entry: Entry): { readonly [name: string]: Json } {
+  const use = operations.policy.use(entry.id);
   return {
     ...entryJson(entry),
-    expired: entry.expiresAt !== null && entry.expiresAt <= context.now,
+    expired: hasEnded(entry, now),
     hits: use?.hits ?? 0,
     lastUsedAt: use ? formatInstant(use.lastUsedAt) : null,
     lastClient: use?.lastClient ?? null,
+  };
+}
+
+function entryRow(context: CommandContext, entry: Entry, findings: readonly Finding[]): Json {
+  return {
+    ...entryWithUse(context, entry),
     findings: findings.map(findingJson),
   };
 }

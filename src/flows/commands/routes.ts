@@ -13,9 +13,10 @@ import { formatEntryId } from "../../core/policy/coverage.ts";
 import type { Entry } from "../../core/policy/policy.ts";
 import { formatRoute, namesCredentials } from "../../core/policy/route-fields.ts";
 import { DEFAULT_ROUTE, HOST_AUTHENTICATION, type RouteRule } from "../../core/policy/route-rule.ts";
+import type { RouteEntry } from "../../core/policy/route-table.ts";
 import { describeRoute } from "../../core/policy/route-words.ts";
 import { answer, faultsOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
-import { changeEntry, entryJson } from "./list-entries.ts";
+import { changeEntry, describeAdded, entryWithUse } from "./list-entries.ts";
 
 export const addRoute: Handler = async (context, args) => {
   const entry = readNewRoute(args, context.now);
@@ -64,11 +65,6 @@ export const changeRoute: Handler = async (context, args) => {
   return withWarnings(context, await changeEntry(context, args, change, "SMR0103"), changed?.value ?? route);
 };
 
-interface RouteEntry {
-  readonly entry: Entry;
-  readonly route: RouteRule;
-}
-
 function findRoute({ operations }: CommandContext, args: Arguments): Result<RouteEntry, Answer> {
   const name = args.text("RTE")?.toUpperCase() ?? "";
   const entry = operations.policy.find("*ROUTE", { kind: "route", route: { ...DEFAULT_ROUTE, name } });
@@ -100,26 +96,14 @@ export const workWithRoutes: Handler = async (context) => {
 function printRoute(context: CommandContext, { entry, route }: RouteEntry): string {
   const use = context.operations.policy.use(entry.id);
   const used = use ? `${formatCount(use.hits)} times, last ${formatInstant(use.lastUsedAt)}` : "never";
-  const end =
-    entry.expiresAt === null
-      ? ""
-      : `; ${entry.expiresAt <= context.now ? "expired" : "ends"} ${formatInstant(entry.expiresAt)}`;
   return [
     cut(` ${formatEntryId(entry.id).padEnd(6)} ${route.name}`),
     wrap(printable(describeRoute(route), 2_000), PAGE_COLUMNS, "        "),
-    cut(`        Used ${used}. Added by ${printable(entry.addedBy, 40)}, ${formatInstant(entry.addedAt)}${end}`),
+    cut(`        Used ${used}. ${describeAdded(entry, context.now)}`),
     ...(entry.text === "" ? [] : [`        Text: ${printable(entry.text, 110)}`]),
   ].join("\n");
 }
 
 function routeRow(context: CommandContext, { entry, route }: RouteEntry): Json {
-  const use = context.operations.policy.use(entry.id);
-  return {
-    ...entryJson(entry),
-    fields: formatRoute(route) as Json,
-    expired: entry.expiresAt !== null && entry.expiresAt <= context.now,
-    hits: use?.hits ?? 0,
-    lastUsedAt: use ? formatInstant(use.lastUsedAt) : null,
-    lastClient: use?.lastClient ?? null,
-  };
+  return { ...entryWithUse(context, entry), fields: formatRoute(route) as Json };
 }
