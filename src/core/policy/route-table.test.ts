@@ -105,6 +105,19 @@ suite("RouteTable.matches()", () => {
     assert.equal(names(table, question, 10), "LONG");
   });
 
+  test("shows the most specific first", () => {
+    const shown = tableOf([
+      route("ANY", {}),
+      route("BELOW", { RCPDMN: [".partner.example"] }),
+      route("DEEP", { RCPDMN: [".sub.partner.example"] }),
+      route("EXACT", { RCPDMN: ["partner.example"] }),
+      route("FROM", { SNDADR: ["erp@example.com"] }),
+      route("LAN", { CLTADR: ["10.0.0.0/8"] }),
+      route("ROOM", { CLTADR: ["10.1.0.0/16"] }),
+    ]).bySpecificity();
+    assert.equal(shown.map((one) => one.route.name).join(" "), "EXACT DEEP BELOW FROM ROOM LAN ANY");
+  });
+
   test("says what a slow model says", () => {
     const senders = ["", "erp@example.com", "x@example.com", "x@a.example.com", "x@far.test", "büro@example.com"];
     const recipients = ["partner.example", "sub.partner.example", "a.other.example", "other.example", "far.test"];
@@ -117,6 +130,12 @@ suite("RouteTable.matches()", () => {
       fc.property(routes, question, (each, asked) => {
         const table = tableOf(each);
         assert.equal(names(table, asked), model(each, asked).join(" "));
+        const matching = new Set(table.matches(asked, 0));
+        assert.deepEqual(
+          table.bySpecificity().filter((one) => matching.has(one)),
+          [...matching],
+          "shown in the order in which they are asked",
+        );
         const ofHost = table.matchHost(asked.recipient, 0);
         if (ofHost !== "unknown") assert.equal(ofHost, table.match(asked, 0));
       }),

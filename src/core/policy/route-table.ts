@@ -66,6 +66,13 @@ export class RouteTable {
     return this.#byName.get(name) ?? null;
   }
 
+  /** All of them, the most specific first; of those that are as specific the name that sorts first. */
+  bySpecificity(): readonly RouteEntry[] {
+    const ranked = [...this.#byName.values()].map((each) => ({ each, rank: rankOf(each.route.match) }));
+    const byName = (a: RouteEntry, b: RouteEntry): number => (a.route.name < b.route.name ? -1 : 1);
+    return ranked.sort((a, b) => compareRanks(a.rank, b.rank) || byName(a.each, b.each)).map(({ each }) => each);
+  }
+
   /** When the next of the routes ends after `now`; Infinity where none will. */
   nextEnd(now: Instant): Instant {
     let next = Infinity;
@@ -111,6 +118,25 @@ export class RouteTable {
 }
 
 const ANY = "*";
+
+/** Lower is more specific: by recipient, sender and client. */
+function rankOf({ recipient, sender, client }: RouteMatch): readonly number[] {
+  return [...rankOfPattern(recipient), ...rankOfSender(sender), client === null ? 0 : -client.prefixBits - 1];
+}
+
+function rankOfSender(sender: SenderPattern | null): readonly number[] {
+  return sender === null || sender.kind === "domain" ? [1, ...rankOfPattern(sender)] : [0, 0, 0];
+}
+
+function rankOfPattern(pattern: RouteMatch["recipient"]): readonly number[] {
+  if (pattern === null) return [2, 0];
+  return pattern.subdomains ? [1, -pattern.domain.length] : [0, 0];
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
+}
 
 function recipientKey(pattern: RouteMatch["recipient"]): string {
   return pattern === null ? ANY : formatDomainPattern(pattern);

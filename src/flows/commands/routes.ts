@@ -10,10 +10,9 @@ import { cut, PAGE_COLUMNS, pageHeading, wrap } from "../../core/cl/layout.ts";
 import { message } from "../../core/cl/messages.ts";
 import { changesRoute, readChangedRoute, readNewRoute } from "../../core/cl/route-value.ts";
 import { formatEntryId } from "../../core/policy/coverage.ts";
-import type { Entry } from "../../core/policy/policy.ts";
 import { formatRoute, namesCredentials } from "../../core/policy/route-fields.ts";
 import { DEFAULT_ROUTE, HOST_AUTHENTICATION, type RouteRule } from "../../core/policy/route-rule.ts";
-import type { RouteEntry } from "../../core/policy/route-table.ts";
+import { RouteTable, type RouteEntry } from "../../core/policy/route-table.ts";
 import { describeRoute } from "../../core/policy/route-words.ts";
 import { answer, faultsOf, type Answer, type CommandContext, type Handler } from "./answer.ts";
 import { changeEntry, describeAdded, entryWithUse } from "./list-entries.ts";
@@ -69,24 +68,19 @@ function findRoute({ operations }: CommandContext, args: Arguments): Result<Rout
   const name = args.text("RTE")?.toUpperCase() ?? "";
   const entry = operations.policy.find("*ROUTE", { kind: "route", route: { ...DEFAULT_ROUTE, name } });
   if (entry?.value.kind === "route") return ok({ entry, route: entry.value.route });
+  const routes = new RouteTable(operations.policy.walk("*ROUTE")).bySpecificity();
   const near = nearest(
     name,
-    routesOf(operations.policy.walk("*ROUTE")).map(({ route }) => route.name),
+    routes.map(({ route }) => route.name),
   );
   return err(answer([message("SMR0150", name, near === null ? "" : `Did you mean ${near}?`)]));
-}
-
-function routesOf(entries: Iterable<Entry>): readonly RouteEntry[] {
-  const routes: RouteEntry[] = [];
-  for (const entry of entries) if (entry.value.kind === "route") routes.push({ entry, route: entry.value.route });
-  return routes;
 }
 
 // --- WRKSMTPRTE -------------------------------------------------------------------------------------------------------
 
 export const workWithRoutes: Handler = async (context) => {
   const { policy, server } = context.operations;
-  const routes = routesOf(policy.walk("*ROUTE"));
+  const routes = new RouteTable(policy.walk("*ROUTE")).bySpecificity();
   const title = pageHeading("Work with SMTP Routes", server.status().hostname, context.now);
   const output = [title, ...routes.map((each) => printRoute(context, each))].join("\n\n");
   const value = routes.map((each) => routeRow(context, each));
