@@ -1,6 +1,6 @@
 import { displayName } from "./display-name.ts";
 import type { ReversePath } from "./envelope.ts";
-import { HeaderReader, latin1, latin1Octets } from "./header-fields.ts";
+import { HeaderReader, latin1, latin1Octets, readHeader, type HeaderField } from "./header-fields.ts";
 import { splitAddressList } from "./header-recipients.ts";
 import { formatMailbox, type Mailbox } from "./mailbox.ts";
 import { parseMailbox } from "./path.ts";
@@ -39,19 +39,12 @@ const LINE_MAX = 71;
 
 const BLIND = new Set(["bcc", "resent-bcc"]);
 
-export interface Field {
-  /** In lower case. */
-  readonly name: string;
-  /** All of it but its last CRLF. */
-  readonly text: string;
-}
-
 /**
  * The header with its edits; null where there is nothing to be edited. What is no field ends the header, as most readers see it: an empty line then goes before it. In an edited header a CR or LF alone
  * becomes a blank. Linear in its length, never throws; at most three times as long as it was, and 2 KiB.
  */
 export function editHeader({ octets: head, isEnded }: Head, edits: HeaderEdits): EditedHeader | null {
-  const { fields, octets, isClean } = readFields(latin1(head));
+  const { fields, octets, isClean } = readHeader(latin1(head));
   let edited = edits.mending === null ? fields : mended(fields, edits.mending);
   if (edits.author !== null) edited = withAuthor(edited, edits.author);
   if (edited === fields && (isClean || edits.author === null)) return null;
@@ -99,32 +92,8 @@ export function mustMend(names: { has(name: string): boolean }): boolean {
   );
 }
 
-export interface Header {
-  readonly fields: readonly Field[];
-  /** So long are they. */
-  readonly octets: number;
-  /** All of the header are fields, without a CR or LF by itself: its readers agree on them. */
-  readonly isClean: boolean;
-}
-
-export function readFields(head: string): Header {
-  const fields: Field[] = [];
-  if (head === "") return { fields, octets: 0, isClean: true };
-  let octets = 0;
-  let isClean = true;
-  for (const raw of (head.endsWith("\r\n") ? head.slice(0, -2) : head).split(/\r\n(?![ \t])/)) {
-    const name = /^([\x21-\x39\x3b-\x7e]{1,200})[ \t]*:/.exec(raw)?.[1];
-    if (name === undefined) return { fields, octets, isClean: false };
-    const text = raw.replaceAll(/\r(?!\n)|(?<!\r)\n/g, " ");
-    isClean &&= text === raw;
-    fields.push({ name: name.toLowerCase(), text });
-    octets = Math.min(head.length, octets + raw.length + 2);
-  }
-  return { fields, octets, isClean };
-}
-
 /** Bcc fields go (RFC 5322 §3.6.3); From, Date and Message-ID are added where they are missing. The same fields where nothing is to do. */
-function mended(fields: readonly Field[], { reversePath, date, messageId }: Mending): readonly Field[] {
+function mended(fields: readonly HeaderField[], { reversePath, date, messageId }: Mending): readonly HeaderField[] {
   const names = new Set(fields.map(({ name }) => name));
   if (!mustMend(names)) return fields;
   const kept = fields.filter(({ name }) => !BLIND.has(name));
@@ -141,25 +110,25 @@ function mended(fields: readonly Field[], { reversePath, date, messageId }: Mend
  * One From of `author`, with the name of the first who stood there. Who it was stands in X-Original-From, and in Reply-To unless the sender asked
  * for replies elsewhere. Sender goes: there is one author now, who sends (RFC 5322 §3.6.2).
  */
-function withAuthor(fields: readonly Field[], author: Mailbox): readonly Field[] {
+function withAuthor(fields: readonly HeaderField[], author: Mailbox): readonly HeaderField[] {
   const froms = fields.filter(({ name }) => name === "from");
   const [first] = froms;
   const hasSender = fields.some(({ name }) => name === "sender");
-  if (first !== undefined && froms.length === 1 && isBy(valueOf(first), author) && !hasSender) return fields;
-  const original = first === undefined || isBy(valueOf(first), author) ? "" : valueOf(first);
-  const isToReply = fields.some((one) => one.name === "reply-to" && /[^ \t\r\n]/.test(valueOf(one)));
-  const name = first === undefined ? "" : displayName(valueOf(first).slice(0, FROM_OCTETS_MAX));
+  if (first !== undefined && froms.length === 1 && isBy(first.value, author) && !hasSender) return fields;
+  const original = first === undefined || isBy(first.value, author) ? "" : first.value;
+  const isToReply = fields.some((one) => one.name === "reply-to" && /[^ \t\r\n]/.test(one.value));
+  const name = first === undefined ? "" : displayName(first.value.slice(0, FROM_OCTETS_MAX));
   const written = [
     field("From", named(name, formatAngle(author))),
     ...(!isToReply && namesSomebody(original) ? [moved("Reply-To", original)] : []),
     ...froms
-      .map(valueOf)
+      .map(({ value }) => value)
       .filter((value) => !isBy(value, author) && value.length <= FROM_OCTETS_MAX)
       .map((value) => moved("X-Original-From", value)),
   ];
   const drops = new Set(["from", "sender", "x-original-from", ...(isToReply ? [] : ["reply-to"])]);
   const at = first === undefined ? fields.length : fields.indexOf(first);
-  const keep = (part: readonly Field[]): readonly Field[] => part.filter((one) => !drops.has(one.name));
+  const keep = (part: readonly HeaderField[]): readonly HeaderField[] => part.filter((one) => !drops.has(one.name));
   return [...keep(fields.slice(0, at)), ...written, ...keep(fields.slice(at))];
 }
 
@@ -172,22 +141,24 @@ function isBy(value: string, author: Mailbox): boolean {
 }
 
 function namesSomebody(value: string): boolean {
-  return value.length <= FROM_OCTETS_MAX && addressesOf(value).length > 0;
+  return value.length <= FROM_OCTETS_MAX && mailboxesIn(value).some((mailbox) => mailbox !== null);
 }
 
-function addressesOf(value: string): readonly Mailbox[] {
-  return splitAddressList(new TextDecoder("utf-8").decode(latin1Octets(value))).flatMap((address) => {
-    const mailbox = parseMailbox(/^<.*>$/.test(address) ? address.slice(1, -1) : address);
-    return mailbox.ok ? [mailbox.value] : [];
+/** The mailboxes of an address list as a header has it, in order; null for what is no address. */
+export function mailboxesIn(value: string): readonly (Mailbox | null)[] {
+  return splitAddressList(new TextDecoder("utf-8").decode(latin1Octets(value))).map((address) => {
+    const mailbox = parseMailbox(/^<.*>$/s.test(address) ? address.slice(1, -1) : address);
+    return mailbox.ok ? mailbox.value : null;
   });
 }
 
-export function valueOf({ text }: Field): string {
-  return text.slice(text.indexOf(":") + 1);
+/** A field of this value, which begins behind a blank. */
+export function field(name: string, value: string): HeaderField {
+  return withValue(name, ` ${value}`);
 }
 
-export function field(name: string, value: string): Field {
-  return { name: name.toLowerCase(), text: `${name}: ${value}` };
+function withValue(name: string, value: string): HeaderField {
+  return { name: name.toLowerCase(), value, text: `${name}:${value}` };
 }
 
 function named(name: string, angle: string): string {
@@ -196,9 +167,9 @@ function named(name: string, angle: string): string {
 }
 
 /** The value as it stood behind another name. */
-export function moved(name: string, value: string): Field {
+export function moved(name: string, value: string): HeaderField {
   const [line = ""] = value.split("\r\n", 1);
-  return { name: name.toLowerCase(), text: `${name}:${line.length > FIRST_LINE_MAX ? "\r\n " : ""}${value}` };
+  return withValue(name, `${line.length > FIRST_LINE_MAX ? "\r\n " : ""}${value}`);
 }
 
 /** In octets of UTF-8, one a character, as the header has them. */

@@ -7,6 +7,35 @@ export interface HeaderField {
   readonly text: string;
 }
 
+/** A header as it is read. */
+export interface Header {
+  readonly fields: readonly HeaderField[];
+  /** So long are they. */
+  readonly octets: number;
+  /** All of the header are fields by RFC 5322 §2.2, without a CR or LF by itself: its readers agree on what is in it. */
+  readonly isClean: boolean;
+}
+
+/**
+ * Reads a header without the empty line that ends it. What is no field ends the fields, as most readers see it; a CR or LF by itself
+ * is a blank in them. Linear, never throws.
+ */
+export function readHeader(head: string): Header {
+  const fields: HeaderField[] = [];
+  if (head === "") return { fields, octets: 0, isClean: true };
+  let octets = 0;
+  let isClean = true;
+  for (const raw of (head.endsWith("\r\n") ? head.slice(0, -2) : head).split(/\r\n(?![ \t])/)) {
+    const name = /^([\x21-\x39\x3b-\x7e]{1,200})[ \t]*:/.exec(raw)?.[1];
+    if (name === undefined) return { fields, octets, isClean: false };
+    const text = raw.replaceAll(/\r(?!\n)|(?<!\r)\n/g, " ");
+    isClean &&= text === raw;
+    fields.push({ name: name.toLowerCase(), value: text.slice(text.indexOf(":") + 1), text });
+    octets = Math.min(head.length, octets + raw.length + 2);
+  }
+  return { fields, octets, isClean };
+}
+
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -44,22 +73,10 @@ export class HeaderReader {
     return this.#octets.subarray(0, this.#length);
   }
 
-  /**
-   * The fields in order. null where it is no header by RFC 5322 §2.2, or has a CR or LF by itself: its readers might not agree on
-   * what is in it.
-   */
-  fields(): HeaderField[] | null {
-    const text = latin1(this.octets());
-    const unbroken = text.endsWith("\r\n") ? text.slice(0, -2) : text;
-    if (unbroken === "") return [];
-    const fields: HeaderField[] = [];
-    for (const field of unbroken.split(/\r\n(?![ \t])/)) {
-      const colon = field.indexOf(":");
-      const name = field.slice(0, Math.max(0, colon)).replace(/[ \t]+$/, "");
-      if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name) || /\r(?!\n)|(?<!\r)\n/.test(field)) return null;
-      fields.push({ name: name.toLowerCase(), value: field.slice(colon + 1), text: field });
-    }
-    return fields;
+  /** The fields in order; null where `Header.isClean` is false. */
+  fields(): readonly HeaderField[] | null {
+    const { fields, isClean } = readHeader(latin1(this.octets()));
+    return isClean ? fields : null;
   }
 
   #next(): number {

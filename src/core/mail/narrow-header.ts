@@ -1,8 +1,6 @@
-import { field, formatAngle, HeadReader, moved, readFields, valueOf, type Field } from "./edit-header.ts";
-import { latin1, latin1Octets } from "./header-fields.ts";
-import { splitAddressList } from "./header-recipients.ts";
+import { field, formatAngle, HeadReader, mailboxesIn, moved } from "./edit-header.ts";
+import { latin1, latin1Octets, readHeader, type HeaderField } from "./header-fields.ts";
 import { formatMailbox, type Mailbox } from "./mailbox.ts";
-import { parseMailbox } from "./path.ts";
 
 const VISIBLE = ["to", "cc"];
 /** What a reader of the header may take for recipients too (RFC 5322 §3.6.6). */
@@ -29,7 +27,7 @@ export function narrowHeader(message: Uint8Array, recipients: readonly Mailbox[]
   const reader = new HeadReader(message.length);
   reader.push(message);
   const head = reader.end() ?? { octets: new Uint8Array(0), isEnded: false };
-  const { fields, octets } = readFields(latin1(head.octets));
+  const { fields, octets } = readHeader(latin1(head.octets));
   const text = narrowed(fields, recipients).map((one) => `${one.text}\r\n`);
   const front = latin1Octets(`${text.join("")}\r\n`);
   const bodyAt = head.isEnded && octets === head.octets.length ? octets + 2 : octets;
@@ -40,14 +38,14 @@ export function narrowHeader(message: Uint8Array, recipients: readonly Mailbox[]
   return whole;
 }
 
-function narrowed(fields: readonly Field[], recipients: readonly Mailbox[]): readonly Field[] {
+function narrowed(fields: readonly HeaderField[], recipients: readonly Mailbox[]): readonly HeaderField[] {
   const wanted = new Map(recipients.map((mailbox) => [keyOf(mailbox), mailbox]));
   const shown = new Map<string, readonly Mailbox[]>();
   const seen = new Set<string>();
   let isExact = true;
   for (const name of VISIBLE) {
     const lists = fields.filter((one) => one.name === name);
-    const keys = lists.flatMap((one) => keysIn(valueOf(one)));
+    const keys = lists.flatMap((one) => mailboxesIn(one.value)).map((mailbox) => mailbox && keyOf(mailbox));
     isExact &&= lists.length <= 1 && lists.every(isPlain) && keys.every((key) => key !== null && wanted.has(key));
     const ours: Mailbox[] = [];
     for (const key of keys) {
@@ -65,11 +63,14 @@ function narrowed(fields: readonly Field[], recipients: readonly Mailbox[]): rea
 }
 
 /** To and Cc with these alone; what stood there moves. */
-function rewritten(fields: readonly Field[], shown: ReadonlyMap<string, readonly Mailbox[]>): readonly Field[] {
+function rewritten(
+  fields: readonly HeaderField[],
+  shown: ReadonlyMap<string, readonly Mailbox[]>,
+): readonly HeaderField[] {
   const others = fields.filter(({ name }) => !VISIBLE.includes(name) && !/^x-original-(to|cc)$/.test(name));
   const lists = VISIBLE.flatMap((name) => {
     const mailboxes = shown.get(name) ?? [];
-    const originals = fields.filter((one) => one.name === name).map(valueOf);
+    const originals = fields.filter((one) => one.name === name).map(({ value }) => value);
     return [
       ...(mailboxes.length === 0 ? [] : [listField(TITLES[name] ?? name, mailboxes)]),
       ...originals
@@ -80,28 +81,20 @@ function rewritten(fields: readonly Field[], shown: ReadonlyMap<string, readonly
   return [...others, ...lists];
 }
 
-function listField(name: string, mailboxes: readonly Mailbox[]): Field {
+function listField(name: string, mailboxes: readonly Mailbox[]): HeaderField {
   return field(name, mailboxes.map(formatAngle).join(",\r\n "));
 }
 
 /** Whether it is one list of plain addresses, in a field as everybody writes it. */
-function isPlain(one: Field): boolean {
+function isPlain(one: HeaderField): boolean {
   if (!/^(to|cc):/i.test(one.text)) return false;
-  const value = valueOf(one).replaceAll(/\r\n(?=[ \t])/g, "");
+  const value = one.value.replaceAll(/\r\n(?=[ \t])/g, "");
   PLAIN.lastIndex = 0;
   for (let at = 0; at < value.length; at = PLAIN.lastIndex) {
     if (!PLAIN.test(value)) return false;
     if (PLAIN.lastIndex <= at) return false;
   }
   return true;
-}
-
-/** null for what is no address. */
-function keysIn(value: string): readonly (string | null)[] {
-  return splitAddressList(new TextDecoder("utf-8").decode(latin1Octets(value))).map((address) => {
-    const mailbox = parseMailbox(/^<.*>$/s.test(address) ? address.slice(1, -1) : address);
-    return mailbox.ok ? keyOf(mailbox.value) : null;
-  });
 }
 
 /** Mailboxes that differ in the case of their letters alone are one for those who have no envelope. */
