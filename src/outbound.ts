@@ -10,8 +10,8 @@ import { createResolver, type ClosableResolver } from "./adapters/dns/resolver.t
 import { NO_TLS_RESULTS } from "./adapters/memory/tls-policies.ts";
 import { createStsPolicyFetcher } from "./adapters/mta-sts/policy-fetcher.ts";
 import { ReportPoster } from "./adapters/mta-sts/report-poster.ts";
-import { createStsPolicyFiles } from "./adapters/mta-sts/policy-files.ts";
 import type { Descriptors } from "./adapters/node/descriptors.ts";
+import { createStsPolicyFiles } from "./adapters/node/sts-policy-files.ts";
 import { createTlsTallyFiles } from "./adapters/node/tls-tally-files.ts";
 import { createDkimKeyFiles } from "./adapters/node/dkim-key-files.ts";
 import { signingCryptography } from "./adapters/node/signing.ts";

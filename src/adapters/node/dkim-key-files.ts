@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRecordName, recordName, type DkimKey } from "../../core/dkim/key.ts";
 import type { DkimKeyStore, StoredDkimKey } from "../../flows/signing-ports.ts";
-import { namesOfRecords, putRecord, removeRecord } from "./record-files.ts";
+import { namesOfRecords, putRecord, readRecord, removeRecord, type Fields } from "./record-files.ts";
 
 const FOLDER = "dkim";
 /** A file of a key is about 3 KiB. */
@@ -38,23 +37,14 @@ export function createDkimKeyFiles(dataDirectory: string): DkimKeyStore {
 async function read(folder: string, name: string): Promise<StoredDkimKey | null> {
   const named = parseRecordName(name);
   if (named === null) return null;
-  try {
-    const octets = await readFile(join(folder, name));
-    if (octets.length > FILE_OCTETS_MAX) return null;
-    const said = JSON.parse(octets.toString("utf8")) as Readonly<Record<string, unknown>>;
-    return said["version"] === 1 && recordName(named) === name ? keyOf(said, named) : null;
-  } catch {
-    return null; // cannot be read, or no JSON
-  }
+  const said = await readRecord(join(folder, name), FILE_OCTETS_MAX);
+  return said !== null && recordName(named) === name ? keyOf(said, named) : null;
 }
 
 const ALGORITHMS = ["rsa-sha256", "ed25519-sha256"] as const;
 const STATES = ["pending", "signing", "retired"] as const;
 
-function keyOf(
-  said: Readonly<Record<string, unknown>>,
-  named: Pick<DkimKey, "domain" | "selector">,
-): StoredDkimKey | null {
+function keyOf(said: Fields, named: Pick<DkimKey, "domain" | "selector">): StoredDkimKey | null {
   const algorithm = ALGORITHMS.find((one) => one === said["algorithm"]);
   const state = STATES.find((one) => one === said["state"]);
   const { publicKey, sealedPrivateKey, subdomains, createdAt, createdBy } = said;

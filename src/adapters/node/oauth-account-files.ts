@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseName } from "../../core/base/names.ts";
 import { parseEndpoint } from "../../core/oauth/account.ts";
 import type { OAuthAccountStore, StoredOAuthAccount } from "../../flows/oauth-ports.ts";
-import { namesOfRecords, putRecord, removeRecord } from "./record-files.ts";
+import { namesOfRecords, putRecord, readRecord, removeRecord, type Fields } from "./record-files.ts";
 
 const FOLDER = "oauth";
 const ENDING = ".json";
@@ -40,21 +39,15 @@ export function createOAuthAccountFiles(dataDirectory: string): OAuthAccountStor
 async function read(folder: string, file: string): Promise<StoredOAuthAccount | null> {
   const name = file.endsWith(ENDING) ? file.slice(0, -ENDING.length) : "";
   if (parseName(name) !== name) return null;
-  try {
-    const octets = await readFile(join(folder, file));
-    if (octets.length > FILE_OCTETS_MAX) return null;
-    const said = JSON.parse(octets.toString("utf8")) as Readonly<Record<string, unknown>>;
-    return said["version"] === 1 && said["name"] === name ? accountOf(said, name) : null;
-  } catch {
-    return null; // cannot be read, or no JSON
-  }
+  const said = await readRecord(join(folder, file), FILE_OCTETS_MAX);
+  return said?.["name"] === name ? accountOf(said, name) : null;
 }
 
 const TEXTS = ["user", "clientId", "keyId", "tokenEndpoint", "deviceEndpoint", "scope", "createdBy"] as const;
 const SEALED = ["sealedSecret", "sealedRefreshToken"] as const;
 type Texts = Readonly<Record<(typeof TEXTS)[number] | (typeof SEALED)[number], string>>;
 
-function accountOf(said: Readonly<Record<string, unknown>>, name: string): StoredOAuthAccount | null {
+function accountOf(said: Fields, name: string): StoredOAuthAccount | null {
   const provider = (["microsoft", "google", "generic"] as const).find((one) => one === said["provider"]);
   const grant = (["client-credentials", "refresh-token", "service-account"] as const).find(
     (one) => one === said["grant"],

@@ -41,13 +41,31 @@ export async function copyRecords(dataDirectory: string, name: string, target: s
   await sync(folder);
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** What stands in a record, of which nothing is known yet. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** null where the file cannot be read, is longer, or is no JSON of this version. */
+export async function readRecord(file: string, octetsMax: number): Promise<Fields | null> {
   try {
-    return await readdir(folder);
-  } catch (fault) {
-    if ((fault as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw fault;
+    const octets = await readFile(file);
+    if (octets.length > octetsMax) return null;
+    const said = JSON.parse(octets.toString("utf8")) as Fields;
+    return said["version"] === 1 ? said : null;
+  } catch {
+    return null;
   }
+}
+
+/** For a record that may be gone already. */
+export function unlessAbsent(fault: unknown): void {
+  if ((fault as NodeJS.ErrnoException).code !== "ENOENT") throw fault;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return await readdir(folder).catch((fault: unknown) => {
+    unlessAbsent(fault);
+    return [];
+  });
 }
 
 /** null where there is no such file, as where a key was removed meanwhile. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Domain } from "../../core/mail/domain.ts";
 import type { KeptStsPolicy } from "../../core/tls-policy/sts.ts";
-import { createStsPolicyFiles } from "./policy-files.ts";
+import { createStsPolicyFiles } from "./sts-policy-files.ts";
 
 function kept(domain: string, id = "1"): KeptStsPolicy {
   return { domain: domain as Domain, id, fetchedAt: 5, text: 'version: STSv1\nx: "\\' };
