@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import https from "node:https";
+import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import net from "node:net";
 import { test, type TestContext } from "node:test";
 import { DEFAULT_LIMITS } from "../../core/base/limits.ts";
+import { startWebServer, type Answering } from "../../../tests/web-server.ts";
 import { DAY_MS } from "../../core/base/time.ts";
 import type { AddressAnswer } from "../../core/mail/dns-answer.ts";
 import type { Domain } from "../../core/mail/domain.ts";
@@ -21,19 +21,8 @@ const expired = makeSelfSigned("mta-sts.a.example", now - 3 * DAY_MS, now - DAY_
 const POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mx.a.example\r\nmax_age: 86400\r\n";
 const HERE: AddressAnswer = { kind: "addresses", addresses: [IPV4_LOOPBACK], isSecure: false };
 
-type Answering = (request: IncomingMessage, response: ServerResponse) => void;
-
-async function webServer(t: TestContext, answering: Answering, pair: CertificatePair = good): Promise<number> {
-  const server = https.createServer({ cert: pair.certificate, key: pair.key }, answering);
-  server.on("tlsClientError", () => {});
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
+const webServer = (t: TestContext, answering: Answering, pair = good): Promise<number> =>
+  startWebServer(t, answering, pair);
 
 async function fetchFrom(port: number, options: Partial<PolicyFetcherOptions> = {}): Promise<string> {
   const fetcher = createStsPolicyFetcher({

@@ -3,28 +3,16 @@ import https from "node:https";
 import { err, ok, type Result } from "../../core/base/result.ts";
 import type { Limits } from "../../core/base/limits.ts";
 import type { Domain } from "../../core/mail/domain.ts";
-import { formatIpAddress, type IpAddress } from "../../core/mail/ip.ts";
-import { isUnusable } from "../../core/queue/route.ts";
 import type { TlsFailureType } from "../../core/tls-policy/tls-result.ts";
 import type { StsFetchFault } from "../../core/tls-policy/sts.ts";
-import type { Clock, Resolver, StsPolicyFetcher } from "../../flows/ports.ts";
+import type { StsPolicyFetcher } from "../../flows/ports.ts";
+import { Deadline, lateWords, overAddresses, requestTo, type ReachOptions, type Target } from "./reach.ts";
 
-export interface PolicyFetcherOptions {
-  readonly clock: Clock;
-  readonly resolver: Pick<Resolver, "addresses">;
+export interface PolicyFetcherOptions extends ReachOptions {
   readonly limits: Pick<Limits, "stsFetchTimeoutMs" | "stsPolicyOctets">;
-  /** Where a web server is reached; null where it must not be. By default port 443 of what is neither loopback nor multicast. */
-  readonly reach?: Reach;
-  /** Authorities besides those that Node trusts, PEM. */
-  readonly ca?: string | readonly string[];
 }
 
-export type Reach = (address: IpAddress) => { readonly host: string; readonly port: number } | null;
-
 type Fetched = Result<string, StsFetchFault>;
-
-const HTTPS_PORT = 443;
-export const ADDRESSES_MAX = 4;
 
 /**
  * Fetches `https://mta-sts.DOMAIN/.well-known/mta-sts.txt` (RFC 8461 §3.3): the certificate is verified, only 200 and text/plain count, and no
@@ -36,59 +24,27 @@ export function createStsPolicyFetcher(options: PolicyFetcherOptions): StsPolicy
 
 async function fetchPolicy(domain: Domain, options: PolicyFetcherOptions): Promise<Fetched> {
   const host = `mta-sts.${domain}`;
-  const time = { isUp: false, cancel: (): void => {} };
-  const timer = options.clock.after(options.limits.stsFetchTimeoutMs, () => {
-    time.isUp = true;
-    time.cancel();
-  });
-  try {
-    const answer = await options.resolver.addresses(host);
-    if (answer.kind === "trouble") return failed(`the name ${host} cannot be looked up now: ${answer.reason}`);
-    if (answer.kind === "none") return failed(`${host} has no address`);
-    const reach = options.reach ?? reachPublic;
-    let last = failed(`${host} has no address that can be used`);
-    for (const address of answer.addresses.slice(0, ADDRESSES_MAX)) {
-      const target = reach(address);
-      if (target === null || time.isUp) continue;
-      last = await get(host, target, options, time);
-      if (last.ok) break;
-    }
-    return time.isUp && !last.ok ? failed(`${host} did not answer in time`) : last;
-  } finally {
-    timer.cancel();
-  }
-}
-
-export function reachPublic(address: IpAddress): { readonly host: string; readonly port: number } | null {
-  return isUnusable(address) ? null : { host: formatIpAddress(address), port: HTTPS_PORT };
+  const deadline = new Deadline();
+  const time = { deadline, timeoutMs: options.limits.stsFetchTimeoutMs };
+  return await overAddresses(host, options, time, failed, (target) => get(host, target, options, deadline));
 }
 
 function failed(reason: string, type: TlsFailureType = "sts-policy-fetch-error"): Fetched {
   return err({ type, reason });
 }
 
-function get(
-  host: string,
-  { host: address, port }: { readonly host: string; readonly port: number },
-  { limits, ca }: PolicyFetcherOptions,
-  time: { cancel: () => void },
-): Promise<Fetched> {
+function get(host: string, target: Target, { limits, ca }: PolicyFetcherOptions, deadline: Deadline): Promise<Fetched> {
   return new Promise((resolve) => {
     const request = https.get({
-      host: address,
-      port,
-      servername: host,
+      ...requestTo(host, target, ca),
       path: "/.well-known/mta-sts.txt",
       headers: { host, accept: "text/plain" },
-      agent: false,
-      minVersion: "TLSv1.2",
-      ...(ca === undefined ? {} : { ca: [ca].flat() }),
     });
     const end = (fetched: Fetched): void => {
       resolve(fetched);
       request.destroy();
     };
-    time.cancel = () => end(failed(`${host} did not answer in time`));
+    deadline.cancel = () => end(failed(lateWords(host)));
     request.on("error", (fault: NodeJS.ErrnoException) => end(ofConnection(host, fault)));
     request.on("response", (response) => read(host, response, limits.stsPolicyOctets, end));
   });

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import https from "node:https";
-import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { startWebServer, type Answering } from "../../../tests/web-server.ts";
 import { DAY_MS } from "../../core/base/time.ts";
 import { IPV4_LOOPBACK } from "../../core/mail/ip.ts";
 import { ManualClock, WallClock } from "../memory/clock.ts";
-import { makeSelfSigned, type CertificatePair } from "../tls/self-signed.ts";
+import { makeSelfSigned } from "../tls/self-signed.ts";
 import { ReportPoster, type ReportPosterOptions } from "./report-poster.ts";
 
 const now = Date.now();
@@ -16,19 +13,8 @@ const good = makeSelfSigned("reports.a.example", now - DAY_MS, now + DAY_MS);
 const other = makeSelfSigned("www.a.example", now - DAY_MS, now + DAY_MS);
 const URL_OF_A = "https://reports.a.example/v1/tlsrpt?of=a";
 
-type Answering = (request: IncomingMessage, response: ServerResponse) => void;
-
-async function webServer(t: TestContext, answering: Answering, pair: CertificatePair = good): Promise<number> {
-  const server = https.createServer({ cert: pair.certificate, key: pair.key }, answering);
-  server.on("tlsClientError", () => {});
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
+const webServer = (t: TestContext, answering: Answering, pair = good): Promise<number> =>
+  startWebServer(t, answering, pair);
 
 function posterTo(port: number, options: Partial<ReportPosterOptions> = {}): ReportPoster {
   return new ReportPoster({ ...optionsOf(port), ...options });
