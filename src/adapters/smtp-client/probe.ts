@@ -1,16 +1,11 @@
 import type { Mailbox } from "../../core/mail/mailbox.ts";
 import { describeReply, replyClass, type Reply } from "../../core/mail/reply.ts";
 import { formatIpAddress } from "../../core/mail/ip.ts";
-import { formatMail, formatRcpt } from "../../core/smtp/client-commands.ts";
 import type { NextHop, NextHopServer, ProbeStep, ProbeStepName, RouteProber } from "../../flows/ports.ts";
 import { ConnectionTrouble } from "./connection.ts";
-import { Encryption } from "./encryption.ts";
 import { openConnection, type OpenOptions } from "./open.ts";
-import { Sweep } from "./sweep.ts";
+import { askMail, askRcpt, questionOptions } from "./question.ts";
 import type { TransportOptions } from "./transport.ts";
-
-/** SIZE of the message that is not sent. */
-const TEST_OCTETS = 1_000;
 
 /** Walks to next hops on connections of its own, by the same steps as mail. */
 export class SmtpProber implements RouteProber {
@@ -37,32 +32,26 @@ export class SmtpProber implements RouteProber {
     paths: { readonly reversePath: Mailbox; readonly forwardPath: Mailbox },
     steps: ProbeStep[],
   ): Promise<void> {
-    const limits = this.#limits();
     const walk = new Walk(server, this.#options.clock, steps);
     const options: OpenOptions = {
-      ...this.#options,
-      limits,
-      sweep: new Sweep(this.#options.clock),
-      encryption: new Encryption(this.#options),
-      // A walk is no session that counts.
-      tlsResults: { record: () => {} },
+      ...questionOptions(this.#options, this.#options.limits.probeStepMs),
       onStep: (step, words) => (words === null ? walk.begin(step) : walk.went(words)),
     };
+    const { replyTimeoutMs } = options.limits;
     try {
       const { connection, offers } = await openConnection(hop, server, options);
-      const envelope = { reversePath: paths.reversePath, body: "7BIT", smtpUtf8: false } as const;
       const dialogue: readonly (readonly [ProbeStepName, string])[] = [
-        ["mail", formatMail(envelope, TEST_OCTETS, false, offers)],
-        ["rcpt", formatRcpt({ forwardPath: paths.forwardPath }, offers, false)],
+        ["mail", askMail(paths.reversePath, offers)],
+        ["rcpt", askRcpt(paths.forwardPath, offers)],
       ];
       try {
         for (const [step, command] of dialogue) {
           walk.begin(step);
-          const answer = await connection.ask(command, limits.replyTimeoutMs);
+          const answer = await connection.ask(command, replyTimeoutMs);
           walk.answered(answer);
           if (replyClass(answer) !== 2) break;
         }
-        await connection.ask("RSET\r\n", limits.replyTimeoutMs);
+        await connection.ask("RSET\r\n", replyTimeoutMs);
       } finally {
         connection.quit();
       }
@@ -70,17 +59,6 @@ export class SmtpProber implements RouteProber {
       if (!(error instanceof ConnectionTrouble)) throw error;
       walk.failed(error.reply);
     }
-  }
-
-  #limits(): TransportOptions["limits"] {
-    const { limits } = this.#options;
-    const most = (ms: number): number => Math.min(ms, limits.probeStepMs);
-    return {
-      ...limits,
-      connectTimeoutMs: most(limits.connectTimeoutMs),
-      handshakeMs: most(limits.handshakeMs),
-      replyTimeoutMs: most(limits.replyTimeoutMs),
-    };
   }
 }
 

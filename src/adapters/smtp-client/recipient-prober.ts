@@ -1,15 +1,11 @@
 import type { Mailbox } from "../../core/mail/mailbox.ts";
 import { replyClass, type Reply } from "../../core/mail/reply.ts";
-import { formatMail, formatRcpt } from "../../core/smtp/client-commands.ts";
 import type { NextHop, RecipientProber } from "../../flows/ports.ts";
 import { ConnectionTrouble } from "./connection.ts";
-import { Encryption } from "./encryption.ts";
 import { openConnection, type OpenConnection, type OpenOptions } from "./open.ts";
-import { Sweep } from "./sweep.ts";
+import { askMail, askRcpt, questionOptions } from "./question.ts";
 import type { TransportOptions } from "./transport.ts";
 
-/** SIZE of the message that is not sent. */
-const TEST_OCTETS = 1_000;
 /** Servers slow down, and then hang up on, who names so many that they do not know: the next question goes over a new connection. */
 const REFUSALS_MAX = 5;
 
@@ -24,22 +20,7 @@ export class SmtpRecipientProber implements RecipientProber {
   #closing = false;
 
   constructor(options: TransportOptions) {
-    const most = (ms: number): number => Math.min(ms, options.limits.verifyTimeoutMs);
-    const { connectTimeoutMs, handshakeMs, replyTimeoutMs } = options.limits;
-    const limits = {
-      ...options.limits,
-      connectTimeoutMs: most(connectTimeoutMs),
-      handshakeMs: most(handshakeMs),
-      replyTimeoutMs: most(replyTimeoutMs),
-    };
-    this.#options = {
-      ...options,
-      limits,
-      sweep: new Sweep(options.clock),
-      encryption: new Encryption(options),
-      // A question is no session that counts.
-      tlsResults: { record: () => {} },
-    };
+    this.#options = questionOptions(options, options.limits.verifyTimeoutMs);
   }
 
   ask(hop: NextHop, recipient: Mailbox): Promise<Reply | null> {
@@ -126,12 +107,11 @@ class Askers {
   async #question(kept: Kept, recipient: Mailbox): Promise<Reply | null> {
     const { connection, offers } = kept;
     const { replyTimeoutMs } = this.#options.limits;
-    const envelope = { reversePath: null, body: "7BIT", smtpUtf8: false } as const;
     let answer: Reply | null = null;
     try {
-      const mail = await connection.ask(formatMail(envelope, TEST_OCTETS, false, offers), replyTimeoutMs);
+      const mail = await connection.ask(askMail(null, offers), replyTimeoutMs);
       if (replyClass(mail) === 2) {
-        const said = await connection.ask(formatRcpt({ forwardPath: recipient }, offers, false), replyTimeoutMs);
+        const said = await connection.ask(askRcpt(recipient, offers), replyTimeoutMs);
         if (said.code !== SERVICE_ENDS) answer = said;
       }
       const isGood = answer !== null && replyClass(await connection.ask("RSET\r\n", replyTimeoutMs)) === 2;
