@@ -5,6 +5,7 @@ import { formatIpAddress } from "../../core/mail/ip.ts";
 import { formatMailbox, type Mailbox } from "../../core/mail/mailbox.ts";
 import { narrowHeader } from "../../core/mail/narrow-header.ts";
 import { reply, type Reply } from "../../core/mail/reply.ts";
+import { withoutSecrets } from "../../core/smtp/sasl-client.ts";
 import type {
   AccessTokens,
   Clock,
@@ -45,7 +46,7 @@ interface Sent extends Verdict {
 
 /**
  * Mail by Microsoft Graph: `POST /v1.0/users/{sender}/sendMail` with MIME, as an application. The header says there who gets it, so it
- * is written to name this attempt's recipients and nobody else (`narrowHeader`). docs/decisions/graph.md has the reasons.
+ * is written to name this attempt's recipients and nobody else (`narrowHeader`). docs/decisions/0012-graph-has-no-envelope.md has the reasons.
  */
 export class GraphTransport implements Transport, RouteProber {
   readonly #options: GraphTransportOptions;
@@ -174,19 +175,16 @@ export class GraphTransport implements Transport, RouteProber {
     const account = accountOf(hop) ?? "";
     const { reversePath } = message.envelope;
     const path = reversePath === null ? "" : pathOf(reversePath);
-    let refused = "";
-    for (;;) {
-      const token = await tokens.tokenFor(account);
-      if (!token.ok) {
-        return { ...failed(reply(451, "4.7.0", token.error)), routeTrouble: true, server: "", tls: "" };
-      }
-      const sent = await this.#askServers(hop, path, token.value, body);
-      if (sent.status !== 401 || refused !== "") return sent;
-      refused = token.value;
-      tokens.refused(account, refused);
-      const again = await tokens.tokenFor(account);
-      if (!again.ok || again.value === refused) return sent;
+    const token = await tokens.tokenFor(account);
+    if (!token.ok) {
+      return { ...failed(reply(451, "4.7.0", token.error)), routeTrouble: true, server: "", tls: "" };
     }
+    const sent = await this.#askServers(hop, path, token.value, body);
+    if (sent.status !== 401) return sent;
+    tokens.refused(account, token.value);
+    const again = await tokens.tokenFor(account);
+    if (!again.ok || again.value === token.value) return sent;
+    return await this.#askServers(hop, path, again.value, body);
   }
 
   /** The next server is tried where one cannot be reached: nothing went out to it. */
@@ -253,7 +251,7 @@ function nameOf(server: NextHopServer): string {
 
 /** Replies stand in logs and reports. */
 function without(said: Reply, token: string): Reply {
-  return token === "" ? said : { ...said, text: said.text.map((line) => line.replaceAll(token, "***")) };
+  return { ...said, text: said.text.map((line) => withoutSecrets(line, [token])) };
 }
 
 /** `sent`: one for all recipients, or one for each. */
