@@ -20,6 +20,7 @@ import type {
 } from "../core/policy/policy.ts";
 import { relayFigures, type RelayFigures } from "../core/policy/relay-figures.ts";
 import { decodeSnapshot, type NewestChange, type Snapshot } from "../core/policy/snapshot.ts";
+import { InTurn } from "./in-turn.ts";
 import type { ChangeAnswer, ChangeRefusal, ChangeRequest, PolicyOperations } from "./operations.ts";
 import type { Clock, EntryUse, PolicyLog, PolicySnapshots } from "./ports.ts";
 import { inSlices } from "./slices.ts";
@@ -75,7 +76,7 @@ export class PolicyKeeper implements PolicyOperations {
   #snapshotVersion = 0;
   readonly #figures = new Map<ListName, KnownFigures>();
   /** Settles when the change before the next one has ended. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new InTurn();
   readonly #listeners = new Set<(policy: CompiledPolicy) => void>();
 
   private constructor(options: PolicyKeeperOptions) {
@@ -170,7 +171,7 @@ export class PolicyKeeper implements PolicyOperations {
   }
 
   change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {
-    return this.#inTurn(() => this.#change(request));
+    return this.#turn.run(() => this.#change(request));
   }
 
   /**
@@ -178,18 +179,12 @@ export class PolicyKeeper implements PolicyOperations {
    * number. null where nothing was ever changed.
    */
   undo(by: string, confirmed: boolean): Promise<Result<ChangeAnswer, ChangeRefusal> | null> {
-    return this.#inTurn(async () => {
+    return this.#turn.run(async () => {
       if (this.#newest === null) return null;
       const change = this.#newest.inverse ?? (await this.#inverseOfReplace(this.#newest));
       const command = `UNDSMTPCHG${confirmed ? " CONFIRM(*YES)" : ""} /* version ${this.version()} */`;
       return await this.#change({ change, command, by, confirmed });
     });
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(task);
-    this.#turn = done.catch(() => undefined);
-    return done;
   }
 
   async #change(request: ChangeRequest): Promise<Result<ChangeAnswer, ChangeRefusal>> {

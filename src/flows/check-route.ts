@@ -5,7 +5,7 @@ import { IPV4_LOOPBACK } from "../core/mail/ip.ts";
 import { describeReply, type Reply } from "../core/mail/reply.ts";
 import { adviceOn, type Advice } from "../core/queue/advice.ts";
 import { formatHostPort } from "../core/mail/host-port.ts";
-import type { CommandResult } from "./operate.ts";
+import type { CommandResult } from "./command-result.ts";
 import { tellsWhoever, testMessage, testRoute, type RouteWays, type TestWords } from "./test-route.ts";
 import type { Clock, NextHop, ProbeStep, RouteProber } from "./ports.ts";
 

@@ -1,6 +1,7 @@
 import { MINUTE_MS } from "../core/base/time.ts";
 import { dayOf, formatDay, TlsTally, type TallyLimits } from "../core/tls-policy/tls-tally.ts";
 import type { TlsResult } from "../core/tls-policy/tls-result.ts";
+import { InTurn } from "./in-turn.ts";
 import type { Clock, Timer, TlsResults } from "./ports.ts";
 import type { TlsTallyStore } from "./tls-report-ports.ts";
 
@@ -23,7 +24,7 @@ export class TlsCounter implements TlsResults {
   readonly #days = new Map<number, TlsTally>();
   readonly #unsaved = new Set<number>();
   #timer: Timer | null = null;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #writes = new InTurn();
 
   private constructor(options: TlsCounterOptions) {
     this.#options = options;
@@ -98,10 +99,10 @@ export class TlsCounter implements TlsResults {
       if (record !== undefined) this.#write(() => this.#options.store.put(formatDay(day), record));
     }
     this.#unsaved.clear();
-    await this.#writing;
+    await this.#writes.idle();
   }
 
   #write(act: () => Promise<void>): void {
-    this.#writing = this.#writing.then(act).catch((fault: unknown) => this.#options.onFault(fault));
+    void this.#writes.run(act).catch((fault: unknown) => this.#options.onFault(fault));
   }
 }

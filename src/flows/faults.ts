@@ -1,4 +1,5 @@
 import type { QueueId } from "../core/queue/message.ts";
+import { InTurn } from "./in-turn.ts";
 
 /** Attempts that may end in a fault of ours before a message is held: it must not wear out the rest of the queue. */
 export const FAULTS_MAX = 3;
@@ -10,7 +11,7 @@ export const FAULTS_MAX = 3;
 export class Faults {
   readonly #counts = new Map<QueueId, number>();
   /** Settles when the attempt before the next one of a suspect has ended. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new InTurn();
 
   /** So many in a row, of this life and those before. */
   of(id: QueueId): number {
@@ -32,8 +33,6 @@ export class Faults {
    */
   attempt(id: QueueId, task: () => Promise<void>): Promise<void> {
     if (this.of(id) < FAULTS_MAX - 1) return task();
-    const done = this.#turn.then(task);
-    this.#turn = done.catch(() => undefined);
-    return done;
+    return this.#turn.run(task);
   }
 }

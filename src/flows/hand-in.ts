@@ -7,7 +7,7 @@ import { parseMailbox, PATH_FAULTS } from "../core/mail/path.ts";
 import type { Answer } from "./commands/answer.ts";
 import { answer, say } from "./commands/answer.ts";
 import { contentOf, envelopeOf, senderOf, sizeMaxOctets, submitAnswer, tooLarge } from "./commands/send.ts";
-import type { CommandResult } from "./operate.ts";
+import type { CommandResult } from "./command-result.ts";
 import type { Operations } from "./operations.ts";
 
 /** Recipients of one message that is handed in. */

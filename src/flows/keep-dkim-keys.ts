@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../core/base/result.ts";
 import { keysFor, parseSelector, recordName, type DkimAlgorithm, type DkimKey } from "../core/dkim/key.ts";
 import { comparePublished } from "../core/dkim/key-record.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
+import { InTurn } from "./in-turn.ts";
 import type { DkimCreation, DkimFault, DkimLook, DkimOperations } from "./operations.ts";
 import type { Clock, Cryptography, Resolver } from "./ports.ts";
 import type { DkimKeyStore, OpenSigningKey, SigningCryptography, StoredDkimKey } from "./signing-ports.ts";
@@ -34,7 +35,7 @@ export class DkimKeeper implements DkimOperations {
   readonly #options: DkimKeeperOptions;
   readonly #faulty: readonly string[];
   readonly #byDomain = new Map<string, Kept[]>();
-  #changing: Promise<unknown> = Promise.resolve();
+  readonly #changes = new InTurn();
   generation = 0;
   isAnySigning = false;
 
@@ -81,7 +82,7 @@ export class DkimKeeper implements DkimOperations {
   }
 
   create(wanted: DkimCreation, by: string): Promise<Result<readonly DkimKey[], DkimFault>> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const base = wanted.selector ?? this.#freshSelector(wanted.domain);
       const made: DkimKey[] = [];
       const selectors: string[] = [];
@@ -114,7 +115,7 @@ export class DkimKeeper implements DkimOperations {
 
   /** Signs with the key from now on; the one of its algorithm that signed for the domain retires. */
   use(domain: Domain, selector: string, by: string): Promise<Result<DkimKey, DkimFault>> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const kept = this.#find(domain, selector);
       if (kept === null) return err({ kind: "not-found" });
       if (kept.open === null) return err({ kind: "unreadable" });
@@ -124,7 +125,7 @@ export class DkimKeeper implements DkimOperations {
 
   /** Removes a key, or all of the domain; one that signs only where that is confirmed. */
   remove(domain: Domain, selector: string | null, confirmed: boolean, by: string): Promise<Result<number, DkimFault>> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const gone = this.#keptOf(domain).filter(({ stored }) => selector === null || stored.selector === selector);
       if (gone.length === 0) return err({ kind: "not-found" });
       if (!confirmed && gone.some(({ stored }) => stored.state === "signing")) return err({ kind: "signs" });
@@ -194,12 +195,6 @@ export class DkimKeeper implements DkimOperations {
   }
 
   // --- what is kept -----------------------------------------------------------------------------------------------------
-
-  #change<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.#changing.then(task);
-    this.#changing = turn.catch(() => undefined);
-    return turn;
-  }
 
   async #put(stored: StoredDkimKey): Promise<void> {
     await this.#options.store.put(stored);

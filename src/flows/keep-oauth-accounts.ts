@@ -3,6 +3,7 @@ import type { Limits } from "../core/base/limits.ts";
 import { err, ok, type Result } from "../core/base/result.ts";
 import { DAY_MS, formatInstant, type Instant, type Random } from "../core/base/time.ts";
 import { SLOW_DOWN_MS, type DevicePrompt, type TokenAnswer } from "../core/oauth/token-answer.ts";
+import { InTurn } from "./in-turn.ts";
 import { TokenAsker } from "./ask-for-token.ts";
 import { AccessTokenCache } from "./keep-access-tokens.ts";
 import type { AssertionCryptography, OAuthAccountStore, StoredOAuthAccount, WebClient } from "./oauth-ports.ts";
@@ -53,7 +54,7 @@ export class OAuthKeeper implements OAuthOperations, AccessTokens {
   readonly #logins = new Map<string, Login>();
   readonly #asker: TokenAsker;
   readonly #tokens: AccessTokenCache;
-  #changing: Promise<unknown> = Promise.resolve();
+  readonly #changes = new InTurn();
 
   private constructor(options: OAuthKeeperOptions, accounts: readonly StoredOAuthAccount[], faulty: readonly string[]) {
     this.#options = options;
@@ -113,7 +114,7 @@ export class OAuthKeeper implements OAuthOperations, AccessTokens {
   }
 
   add({ account, secret }: OAuthCreation, by: string): Promise<Result<OAuthAccountState, OAuthFault>> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const { clock, limits, record } = this.#options;
       if (this.#accounts.has(account.name)) return err({ kind: "exists" });
       if (this.#accounts.size >= limits.oauthAccounts) return err({ kind: "too-many" });
@@ -135,7 +136,7 @@ export class OAuthKeeper implements OAuthOperations, AccessTokens {
 
   /** Another secret, key or refresh token. What was fetched with the one before stays good, and connections stay open. */
   renew(name: string, secret: OAuthSecret, by: string): Promise<Result<OAuthAccountState, OAuthFault>> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       const present = this.#accounts.get(name);
       if (!present) return err({ kind: "not-found" });
       const stored = this.#with(present, secret);
@@ -148,7 +149,7 @@ export class OAuthKeeper implements OAuthOperations, AccessTokens {
   }
 
   remove(name: string, by: string): Promise<Result<void, OAuthFault>> {
-    return this.#change(async () => {
+    return this.#changes.run(async () => {
       if (!this.#accounts.has(name)) return err({ kind: "not-found" });
       await this.#options.store.remove(name);
       this.#accounts.delete(name);
@@ -252,7 +253,7 @@ export class OAuthKeeper implements OAuthOperations, AccessTokens {
     if (!account) return null;
     const answer = await this.#asker.token(account);
     if (answer.kind !== "token" || answer.refreshToken === null) return answer;
-    await this.#change(async () => {
+    await this.#changes.run(async () => {
       const present = this.#accounts.get(name);
       // Somebody logged in meanwhile: that is newer.
       if (present?.sealedRefreshToken !== account.sealedRefreshToken) return;
@@ -274,12 +275,6 @@ export class OAuthKeeper implements OAuthOperations, AccessTokens {
   }
 
   // --- what is kept -----------------------------------------------------------------------------------------------------
-
-  #change<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.#changing.then(task);
-    this.#changing = turn.catch(() => undefined);
-    return turn;
-  }
 
   async #put(stored: StoredOAuthAccount): Promise<void> {
     await this.#options.store.put(stored);

@@ -10,6 +10,7 @@ import {
   type KeptStsPolicy,
   type StsFetchFault,
 } from "../core/tls-policy/sts.ts";
+import { InTurn } from "./in-turn.ts";
 import type { Clock, Resolver, StsPolicies, StsPolicyFetcher, StsPolicyStore, Timer, TlsResults } from "./ports.ts";
 
 export interface StsKeeperOptions {
@@ -48,7 +49,7 @@ export class StsKeeper implements StsPolicies {
   readonly #resting = new BoundedMap<Domain, Instant>(RESTING_MAX);
   #octets = 0;
   #fetches = 0;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #writes = new InTurn();
   #timer: Timer | null = null;
 
   private constructor(options: StsKeeperOptions) {
@@ -83,7 +84,7 @@ export class StsKeeper implements StsPolicies {
   async stop(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = null;
-    await this.#writing;
+    await this.#writes.idle();
   }
 
   async policyOf(domain: Domain): Promise<StsPolicy | null> {
@@ -210,7 +211,7 @@ export class StsKeeper implements StsPolicies {
 
   /** One change after the other; mail waits for none. */
   #write(change: () => Promise<void>): void {
-    this.#writing = this.#writing.then(change).catch((fault: unknown) => this.#options.onFault(fault));
+    void this.#writes.run(change).catch((fault: unknown) => this.#options.onFault(fault));
   }
 }
 

@@ -2,8 +2,8 @@ import { nearest } from "../core/base/nearest.ts";
 import { formatInstant } from "../core/base/time.ts";
 import { counted } from "../core/base/count.ts";
 import { table } from "../core/cl/layout.ts";
-import { message, type MessageId } from "../core/cl/messages.ts";
-import type { CommandResult } from "./operate.ts";
+import { message } from "../core/cl/messages.ts";
+import { done, refused, type CommandResult } from "./command-result.ts";
 import { createVerifier, normaliseUserName } from "./credentials.ts";
 import type { Operations } from "./operations.ts";
 
@@ -15,12 +15,12 @@ export async function addUser(
   by: string,
 ): Promise<CommandResult> {
   const user = normaliseUserName(name);
-  if (user === null) return refused("SMR0815", name);
+  if (user === null) return refused(message("SMR0815", name));
   const verifier = await createVerifier(operations.cryptography, password);
-  if (verifier === null) return refused("SMR0816");
+  if (verifier === null) return refused(message("SMR0816"));
   const replaced = await operations.users.put(user, verifier, operations.now());
   record(operations, by, replaced ? `password of user ${user} changed` : `user ${user} added`);
-  return done(replaced ? "SMR0812" : "SMR0811", user);
+  return done(message(replaced ? "SMR0812" : "SMR0811", user), { user });
 }
 
 /** user remove */
@@ -28,14 +28,14 @@ export async function removeUser(operations: Operations, name: string, by: strin
   const user = normaliseUserName(name) ?? name;
   if (await operations.users.remove(user)) {
     record(operations, by, `user ${user} removed`);
-    return done("SMR0813", user);
+    return done(message("SMR0813", user), { user });
   }
   const known = await operations.users.list();
   const meant = nearest(
     user,
     known.map((one) => one.name),
   );
-  return refused("SMR0814", user, meant === null ? "" : `Did you mean ${meant}?`);
+  return refused(message("SMR0814", user, meant === null ? "" : `Did you mean ${meant}?`));
 }
 
 /** user list */
@@ -49,12 +49,4 @@ export async function listUsers(operations: Operations): Promise<CommandResult> 
 
 function record(operations: Operations, by: string, text: string): void {
   operations.journal.record({ kind: "operation", at: operations.now(), by, text });
-}
-
-function done(id: MessageId, user: string): CommandResult {
-  return { ok: true, messages: [message(id, user)], output: "", value: { user } };
-}
-
-function refused(id: MessageId, ...values: readonly string[]): CommandResult {
-  return { ok: false, messages: [message(id, ...values)], output: "", value: null };
 }

@@ -6,18 +6,8 @@ import { promptText } from "../core/cl/prompt.ts";
 import { placeOf, splitSource, type SourceCommand } from "../core/cl/source.ts";
 import { answer, faultsOf, type Answer } from "./commands/answer.ts";
 import { HANDLERS } from "./commands/handlers.ts";
+import type { CommandResult } from "./command-result.ts";
 import type { Operations } from "./operations.ts";
-
-/**
- * What came of a command or script. `messages` are for people (to stderr), `output` is what was printed (to stdout), `value` the same
- * as JSON. Not `ok`: an escape message (severity 40) is among the messages, and the command was not done.
- */
-export interface CommandResult {
-  readonly ok: boolean;
-  readonly messages: readonly Message[];
-  readonly output: string;
-  readonly value: Json;
-}
 
 /** From this severity on a message says that the command was not done. */
 const FAILED = 30;

@@ -27,7 +27,7 @@ import type { HopView } from "../core/queue/hop-line.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
 import type { ReportingParty } from "../core/tls-policy/tls-report.ts";
 import type { TlsTally } from "../core/tls-policy/tls-tally.ts";
-import type { CommandResult } from "./operate.ts";
+import type { CommandResult } from "./command-result.ts";
 import type { TestWords } from "./test-route.ts";
 import type { RouteCheck, RouteQuestion } from "./check-route.ts";
 import type { OAuthOperations } from "./oauth-operations.ts";

@@ -7,7 +7,7 @@ import { sealingOf } from "./commands/answer.ts";
 import { describeRelay } from "./commands/attributes.ts";
 import { findingsJson } from "./commands/list-entries.ts";
 import { findingMessages, refusalMessage } from "./commands/policy-answer.ts";
-import type { CommandResult } from "./operate.ts";
+import { refused, type CommandResult } from "./command-result.ts";
 import type { Operations } from "./operations.ts";
 import { inSlices } from "./slices.ts";
 
@@ -74,7 +74,7 @@ export async function checkPolicyFile(operations: Operations, text: string): Pro
   const preview = await operations.policy.preview({ change, command: "policy check", by: "", confirmed: true });
   if (!preview.ok) {
     const refusal = refusalMessage(preview.error, "");
-    if (refusal.severity >= 30) return { ok: false, messages: [refusal], output: "", value: null };
+    if (refusal.severity >= 30) return refused(refusal);
     return done([right], "", { findings: [] });
   }
   const { findings } = preview.value;

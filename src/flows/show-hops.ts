@@ -4,7 +4,7 @@ import { formatInstant } from "../core/base/time.ts";
 import { table, type Column } from "../core/cl/layout.ts";
 import { describeReply } from "../core/mail/reply.ts";
 import type { HopView } from "../core/queue/hop-line.ts";
-import type { CommandResult } from "./operate.ts";
+import type { CommandResult } from "./command-result.ts";
 import type { Operations } from "./operations.ts";
 
 /** Next hops that are shown at once. */

@@ -2,7 +2,8 @@ import { printable } from "../core/base/printable.ts";
 import { quote } from "../core/cl/entry-text.ts";
 import { formatCount } from "../core/base/count.ts";
 import { parseQueueId } from "../core/queue/message.ts";
-import { runCommand, type CommandResult } from "./operate.ts";
+import type { CommandResult } from "./command-result.ts";
+import { runCommand } from "./operate.ts";
 import type { Operations } from "./operations.ts";
 
 /** Longest line of content that is shown; what is longer goes on in the next one. */

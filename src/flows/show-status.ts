@@ -3,7 +3,7 @@ import { printable } from "../core/base/printable.ts";
 import { formatInstant } from "../core/base/time.ts";
 import { counted, formatCount } from "../core/base/count.ts";
 import { leader } from "../core/cl/layout.ts";
-import type { CommandResult } from "./operate.ts";
+import type { CommandResult } from "./command-result.ts";
 import type { Operations, QueueSummary, ServerStatus } from "./operations.ts";
 import { describeRelay } from "./commands/attributes.ts";
 

@@ -3,7 +3,7 @@ import { table, type Column } from "../core/cl/layout.ts";
 import { message } from "../core/cl/messages.ts";
 import { reportJson } from "../core/tls-policy/tls-report.ts";
 import { dayOf, formatDay, type PolicyTally } from "../core/tls-policy/tls-tally.ts";
-import type { CommandResult } from "./operate.ts";
+import { refused, type CommandResult } from "./command-result.ts";
 import type { Operations } from "./operations.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -17,9 +17,9 @@ const COLUMNS: readonly Column[] = [
 /** tls-report: the figures of a day of UTC, today's without one; those of a day that is reported are gone. */
 export function showTlsFigures(operations: Operations, asked: string | null): CommandResult {
   const { tlsReports } = operations;
-  if (tlsReports === null) return { ok: false, messages: [message("SMR0882")], output: "", value: null };
+  if (tlsReports === null) return refused(message("SMR0882"));
   const day = asked === null ? dayOf(operations.now()) : dayIn(asked);
-  if (day === null) return { ok: false, messages: [message("SMR0883", asked ?? "")], output: "", value: null };
+  if (day === null) return refused(message("SMR0883", asked ?? ""));
   const { party } = tlsReports;
   const tally = tlsReports.tally(day);
   const domains = [...(tally?.domains() ?? [])].sort();

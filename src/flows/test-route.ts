@@ -15,7 +15,7 @@ import { describeRoute } from "../core/policy/route-words.ts";
 import type { QueuedMessage, QueueId } from "../core/queue/message.ts";
 import { parseRouteKey } from "../core/queue/route.ts";
 import type { Found } from "./find-next-hop.ts";
-import type { CommandResult } from "./operate.ts";
+import { refused, type CommandResult } from "./command-result.ts";
 import type { NextHop, NextHopServer } from "./ports.ts";
 
 export interface TestWords {
@@ -48,9 +48,9 @@ export async function testRoute(ways: RouteWays, now: Instant, words: TestWords)
   const to = parseMailbox(words.to);
   const client =
     words.client === undefined ? { ok: true as const, value: IPV4_LOOPBACK } : parseIpAddress(words.client);
-  if (from === "faulty") return refused("SMR0899", words.from ?? "");
-  if (!to.ok) return refused("SMR0899", words.to);
-  if (!client.ok) return refused("SMR0112", words.client ?? "", "the client");
+  if (from === "faulty") return refused(message("SMR0899", printable(words.from ?? "", 400)));
+  if (!to.ok) return refused(message("SMR0899", printable(words.to, 400)));
+  if (!client.ok) return refused(message("SMR0112", printable(words.client ?? "", 400), "the client"));
   const asked = testMessage(from, to.value, client.value, now);
   const matches = ways.matchesOf(asked);
   const key = ways.keysOf(asked)[0] ?? "";
@@ -156,15 +156,6 @@ function readSender(text: string | undefined): Mailbox | null | "faulty" {
   if (text === undefined || text === "" || text === "<>") return null;
   const parsed = parseMailbox(text);
   return parsed.ok ? parsed.value : "faulty";
-}
-
-function refused(id: "SMR0899" | "SMR0112", ...values: readonly string[]): CommandResult {
-  return {
-    ok: false,
-    messages: [message(id, ...values.map((value) => printable(value, 400)))],
-    output: "",
-    value: null,
-  };
 }
 
 /** Stands for mail that is asked about. */

@@ -6,7 +6,7 @@ import { message, type Message } from "../core/cl/messages.ts";
 import { formatKeyRecord, formatZoneLine, type Published } from "../core/dkim/key-record.ts";
 import { recordName, type DkimAlgorithm, type DkimKey } from "../core/dkim/key.ts";
 import { parseDomain, type Domain } from "../core/mail/domain.ts";
-import type { CommandResult } from "./operate.ts";
+import { refused, type CommandResult } from "./command-result.ts";
 import type { DkimFault, DkimLook, Operations } from "./operations.ts";
 
 export interface CreateWords {
@@ -211,8 +211,4 @@ function notFoundMessage(domain: Domain, selector: string): Message {
 
 function notFound(domain: Domain): CommandResult {
   return refused(notFoundMessage(domain, ""));
-}
-
-function refused(why: Message): CommandResult {
-  return { ok: false, messages: [why], output: "", value: null };
 }

@@ -1,5 +1,4 @@
 import { counted } from "../core/base/count.ts";
-import type { Json } from "../core/base/json.ts";
 import { parseName } from "../core/base/names.ts";
 import { printable } from "../core/base/printable.ts";
 import { formatInstant } from "../core/base/time.ts";
@@ -7,7 +6,7 @@ import { table } from "../core/cl/layout.ts";
 import { message, type Message } from "../core/cl/messages.ts";
 import { accountOf, nameOfNamer, namersOf } from "./named-accounts.ts";
 import type { OAuthAccountState, OAuthFault } from "./oauth-operations.ts";
-import type { CommandResult } from "./operate.ts";
+import { done, refused, type CommandResult } from "./command-result.ts";
 import type { Operations } from "./operations.ts";
 import { readOAuthSecret, readOAuthWords, type OAuthSecretWords, type OAuthWords } from "./read-oauth-words.ts";
 
@@ -182,12 +181,4 @@ function faultMessage(fault: OAuthFault, name: string): Message {
     case "no-login":
       return message("SMR0869", name, fault.why);
   }
-}
-
-function done(told: Message, value: Json): CommandResult {
-  return { ok: true, messages: [told], output: "", value };
-}
-
-function refused(why: Message): CommandResult {
-  return { ok: false, messages: [why], output: "", value: null };
 }

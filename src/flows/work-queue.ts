@@ -9,6 +9,7 @@ import type { HopView } from "../core/queue/hop-line.ts";
 import { isSettled } from "../core/queue/outcome.ts";
 import { isExchangeKey } from "../core/queue/route.ts";
 import type { Schedule } from "../core/queue/schedule.ts";
+import { InTurn } from "./in-turn.ts";
 import type { LiveMessages } from "./live-messages.ts";
 import type { QueueEntry, QueueFilter, QueueSummary } from "./operations.ts";
 import type { Clock, Spool, Transport } from "./ports.ts";
@@ -41,7 +42,7 @@ const DUE_PAGE = 4_000;
 export class QueueDesk {
   readonly #options: QueueDeskOptions;
   /** Settles when the act before the next one has ended. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new InTurn();
 
   constructor(options: QueueDeskOptions) {
     this.#options = options;
@@ -189,9 +190,7 @@ export class QueueDesk {
     did: string,
     act: (ids: readonly QueueId[]) => Promise<void>,
   ): Promise<number> {
-    const done = this.#turn.then(() => this.#actOn(filter, by, did, act));
-    this.#turn = done.catch(() => undefined);
-    return done;
+    return this.#turn.run(() => this.#actOn(filter, by, did, act));
   }
 
   async #actOn(

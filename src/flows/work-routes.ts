@@ -7,7 +7,7 @@ import { describeReply } from "../core/mail/reply.ts";
 import { describeAdvice } from "../core/queue/advice.ts";
 import type { RouteCheck } from "./check-route.ts";
 import { adviceJson } from "./commands/advice.ts";
-import type { CommandResult } from "./operate.ts";
+import { refused, type CommandResult } from "./command-result.ts";
 import type { Operations } from "./operations.ts";
 
 export interface CheckWords {
@@ -28,10 +28,9 @@ const COLUMNS: readonly Column[] = [
 export async function checkRoute(operations: Operations, words: CheckWords): Promise<CommandResult> {
   const from = readMailbox(words.from);
   const to = readMailbox(words.to);
-  if (from === "faulty") return refused(words.from ?? "");
-  if (to === "faulty") return refused(words.to ?? "");
-  if (words.route === undefined && to === null)
-    return { ok: false, messages: [message("SMR0898")], output: "", value: null };
+  if (from === "faulty") return refused(message("SMR0899", printable(words.from ?? "")));
+  if (to === "faulty") return refused(message("SMR0899", printable(words.to ?? "")));
+  if (words.route === undefined && to === null) return refused(message("SMR0898"));
   const check = await operations.routes.check({ key: words.route === undefined ? null : keyOf(words.route), to, from });
   const rows = check.steps.map(({ name, server, tookMs, words: said, reply }) => {
     return [
@@ -64,10 +63,6 @@ function readMailbox(text: string | undefined): Mailbox | null | "faulty" {
   if (text === undefined) return null;
   const parsed = parseMailbox(text);
   return parsed.ok ? parsed.value : "faulty";
-}
-
-function refused(text: string): CommandResult {
-  return { ok: false, messages: [message("SMR0899", printable(text))], output: "", value: null };
 }
 
 function jsonOf({ key, from, to, steps, refusal, advice }: RouteCheck): CommandResult["value"] {

@@ -10,7 +10,8 @@ import { quote } from "../../core/cl/entry-text.ts";
 import { counted } from "../../core/base/count.ts";
 import { message } from "../../core/cl/messages.ts";
 import { addUser, listUsers, removeUser } from "../../flows/manage-users.ts";
-import { runCommand, runScript, type CommandResult } from "../../flows/operate.ts";
+import { refused, type CommandResult } from "../../flows/command-result.ts";
+import { runCommand, runScript } from "../../flows/operate.ts";
 import type { Operations } from "../../flows/operations.ts";
 import type { StoreBackup } from "../../flows/ports.ts";
 import { applyPolicy, checkPolicyFile, diffPolicyFile } from "../../flows/policy-file.ts";
@@ -104,7 +105,7 @@ function decodeName(name: string): string {
 }
 
 export function invalid(reason: string): CommandResult {
-  return { ok: false, messages: [message("SMR0831", reason)], output: "", value: null };
+  return refused(message("SMR0831", reason));
 }
 
 export async function reading<T>(
@@ -198,7 +199,7 @@ async function backUp(parts: ControlParts, body: z.output<typeof backupBody>, by
   const { journal, now } = parts.operations;
   journal.record({ kind: "operation", at: now(), by, text: `backup to ${printable(directory, PATH_SHOWN_MAX)}` });
   const made = await parts.backup(directory, withKey ?? false);
-  if (!made.ok) return { ok: false, messages: [message("SMR0824", made.error)], output: "", value: null };
+  if (!made.ok) return refused(message("SMR0824", made.error));
   const { messages, damaged } = made.value;
   const told = [message("SMR0823", directory, counted(messages, "message"))];
   if (damaged > 0) told.push(message("SMR0825", counted(damaged, "message")));

@@ -7,7 +7,7 @@ import { message } from "../../core/cl/messages.ts";
 import { say, type Answer } from "../../flows/commands/answer.ts";
 import { tooLarge } from "../../flows/commands/send.ts";
 import { handIn, handInOctetsMax, handInTerms } from "../../flows/hand-in.ts";
-import type { CommandResult } from "../../flows/operate.ts";
+import type { CommandResult } from "../../flows/command-result.ts";
 import { MESSAGE_TYPE, readMessage } from "./message-format.ts";
 import { addDkimRoutes } from "./dkim-routes.ts";
 import { addRouteRoutes } from "./route-routes.ts";

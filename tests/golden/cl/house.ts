@@ -8,7 +8,8 @@ import type { HopView } from "../../../src/core/queue/hop-line.ts";
 import type { QueuedMessage, QueueId } from "../../../src/core/queue/message.ts";
 import { MemoryJournal } from "../../../src/adapters/memory/journal.ts";
 import { MemoryUserStore } from "../../../src/adapters/memory/user-store.ts";
-import { runCommand, runScript, type CommandResult } from "../../../src/flows/operate.ts";
+import type { CommandResult } from "../../../src/flows/command-result.ts";
+import { runCommand, runScript } from "../../../src/flows/operate.ts";
 import type {
   ExplainOperations,
   Operations,
