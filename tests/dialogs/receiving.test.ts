@@ -7,7 +7,7 @@ import { systemClock } from "../../src/adapters/node/clock.ts";
 import { createListeners } from "../../src/adapters/smtp-server/listeners.ts";
 import type { Spool } from "../../src/flows/ports.ts";
 import { begun, greeted, open, streamPair } from "./scene.ts";
-import { HeldSpool } from "./world.ts";
+import { BARE_LISTENER, HeldSpool } from "./world.ts";
 
 test("250 is said only once the spool has the message, and what the client pipelined waits for it", async (t) => {
   const spool = new HeldSpool();
@@ -159,21 +159,9 @@ test("close() does not wait for ever, and the doors open again", async (t) => {
 test("open() opens every door or none, and says what is in the way", async (t) => {
   const world = await open(t);
   const taken = `127.0.0.1:${world.port}`;
-  const listener = {
-    tls: "none",
-    auth: "off",
-    bareLf: false,
-    proxyFrom: [],
-    legacyTlsFrom: [],
-    plainAuthFrom: [],
-    secureContext: () => null,
-  } as const;
   const listeners = createListeners({
     receiver: world.receiver,
-    listeners: [
-      { ...listener, address: "127.0.0.1:0" },
-      { ...listener, address: taken },
-    ],
+    listeners: [BARE_LISTENER, { ...BARE_LISTENER, address: taken }],
     clock: systemClock,
     bindAddresses: () => [],
     reloadTls: async () => ({ ok: true, value: undefined }),
@@ -189,18 +177,7 @@ test("*SVRBIND says where a wildcard binds", async (t) => {
   const world = await open(t);
   const listeners = createListeners({
     receiver: world.receiver,
-    listeners: [
-      {
-        address: "0.0.0.0:0",
-        tls: "none",
-        auth: "off",
-        bareLf: false,
-        proxyFrom: [],
-        legacyTlsFrom: [],
-        plainAuthFrom: [],
-        secureContext: () => null,
-      },
-    ],
+    listeners: [{ ...BARE_LISTENER, address: "0.0.0.0:0" }],
     clock: systemClock,
     bindAddresses: () => [
       { family: 4, bits: 0x7f000003 },

@@ -18,6 +18,18 @@ import { domain, TestPolicy } from "./policy.ts";
 
 const pair = makeSelfSigned("relay.example", Date.now() - 86_400_000, Date.now() + 86_400_000);
 
+/** On a free port of loopback, without TLS, AUTH and anybody whom it believes. */
+export const BARE_LISTENER: ListenerOptions = {
+  address: "127.0.0.1:0",
+  tls: "none",
+  auth: "off",
+  bareLf: false,
+  proxyFrom: [],
+  legacyTlsFrom: [],
+  plainAuthFrom: [],
+  secureContext: () => null,
+};
+
 export interface WorldOptions {
   readonly listener?: Partial<ListenerOptions>;
   /** More doors, after the first. */
@@ -101,17 +113,7 @@ export class World {
     });
     const listeners = [options.listener ?? {}, ...(options.others ?? [])].map((wanted): ListenerOptions => {
       const contexts = { modern: createServerContext(pair), legacy: createServerContext(pair, "legacy") };
-      return {
-        address: "127.0.0.1:0",
-        tls: "none",
-        auth: "off",
-        bareLf: false,
-        proxyFrom: [],
-        legacyTlsFrom: [],
-        plainAuthFrom: [],
-        secureContext: (age) => contexts[age],
-        ...wanted,
-      };
+      return { ...BARE_LISTENER, secureContext: (age) => contexts[age], ...wanted };
     });
     world.listeners = createListeners({
       receiver: world.receiver,
