@@ -48,7 +48,7 @@ export type RouteField = (typeof ROUTE_FIELDS)[number];
 /** Fields that are not there have their default. RLYHOST and TLSPIN have a text for each value, all others one. */
 export type RouteTexts = Readonly<Partial<Record<RouteField, readonly string[]>>>;
 
-/** What is wrong with one text; `text` is "" where the fault is that something is missing. */
+/** What is wrong with one text. */
 export interface RouteFault {
   readonly field: RouteField | "RTE";
   readonly text: string;
@@ -230,7 +230,7 @@ function* disagreements(
   hosts: readonly RelayHost[],
 ): Generator<RouteFault, void> {
   if (action.kind === "relay" && hosts.length === 0 && transport === "smtp") {
-    yield { field: "RLYHOST", text: "", why: "ACTION(*RELAY) needs a host." };
+    yield { field: "RLYHOST", text: "*NONE", why: "ACTION(*RELAY) needs a host." };
   }
   if (action.kind !== "relay" && hosts.length > 0) {
     yield { field: "RLYHOST", text: hosts.map(formatRelayHost).join(" "), why: "It goes with ACTION(*RELAY)." };
@@ -239,7 +239,7 @@ function* disagreements(
     yield { field: "RLYHOST", text: "*FALLBACK", why: "One host at least needs a weight." };
   }
   if (tls.level === "pin" && tls.pins.length === 0) {
-    yield { field: "TLSPIN", text: "", why: "TLS(*PIN) needs a fingerprint." };
+    yield { field: "TLSPIN", text: "*NONE", why: "TLS(*PIN) needs a fingerprint." };
   }
   if (tls.level !== "pin" && tls.pins.length > 0) {
     yield { field: "TLSPIN", text: tls.pins.join(" "), why: "It goes with TLS(*PIN)." };
